@@ -306,7 +306,7 @@ class Remedy(Protocol):
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """Leave to do exactly what `digest` covers, once. Only `k8s.guardrails` makes one; the executor honours no other."""
+    """Leave to do exactly what `digest` covers, once. Only `k8s.guardrails` makes one; the executor asks for it."""
 
     proposal: str
     digest: str

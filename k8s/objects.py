@@ -125,9 +125,9 @@ class PodStatus(Object):
 
 
 class Pod(Object):
-    metadata: Meta = Meta()
-    spec: PodSpec = PodSpec()
-    status: PodStatus = PodStatus()
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
 
 
 class Taint(Object):
@@ -147,9 +147,9 @@ class NodeStatus(Object):
 
 
 class Node(Object):
-    metadata: Meta = Meta()
-    spec: NodeSpec = NodeSpec()
-    status: NodeStatus = NodeStatus()
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: NodeSpec = msgspec.field(default_factory=NodeSpec)
+    status: NodeStatus = msgspec.field(default_factory=NodeStatus)
 
 
 class NamespaceStatus(Object):
@@ -157,8 +157,8 @@ class NamespaceStatus(Object):
 
 
 class Namespace(Object):
-    metadata: Meta = Meta()
-    status: NamespaceStatus = NamespaceStatus()
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    status: NamespaceStatus = msgspec.field(default_factory=NamespaceStatus)
 
 
 class WorkloadSpec(Object):
@@ -191,9 +191,9 @@ class WorkloadStatus(Object):
 class Workload(Object):
     """A Deployment, ReplicaSet, StatefulSet or DaemonSet; which one is told by the list that holds it."""
 
-    metadata: Meta = Meta()
-    spec: WorkloadSpec = WorkloadSpec()
-    status: WorkloadStatus = WorkloadStatus()
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: WorkloadSpec = msgspec.field(default_factory=WorkloadSpec)
+    status: WorkloadStatus = msgspec.field(default_factory=WorkloadStatus)
 
 
 class JobSpec(Object):
@@ -214,9 +214,9 @@ class JobStatus(Object):
 
 
 class Job(Object):
-    metadata: Meta = Meta()
-    spec: JobSpec = JobSpec()
-    status: JobStatus = JobStatus()
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: JobSpec = msgspec.field(default_factory=JobSpec)
+    status: JobStatus = msgspec.field(default_factory=JobStatus)
 
 
 class CronJobSpec(Object):
@@ -231,9 +231,9 @@ class CronJobStatus(Object):
 
 
 class CronJob(Object):
-    metadata: Meta = Meta()
-    spec: CronJobSpec = CronJobSpec()
-    status: CronJobStatus = CronJobStatus()
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
+    status: CronJobStatus = msgspec.field(default_factory=CronJobStatus)
 
 
 class ObjectReference(Object):
@@ -252,8 +252,8 @@ class EventSeries(Object):
 class Event(Object):
     """core/v1 Event. Which of the three times is set depends on the client that wrote it."""
 
-    metadata: Meta = Meta()
-    involved_object: ObjectReference = ObjectReference()
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    involved_object: ObjectReference = msgspec.field(default_factory=ObjectReference)
     type: str | None = None
     reason: str | None = None
     message: str | None = None
