@@ -4,6 +4,7 @@ Values only: no I/O, no clock. What is stored as JSON (actions, operations, pins
 and strict decoding come from the type; what lives for one sweep is a dataclass.
 """
 
+import fnmatch
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,12 @@ class Scope:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+    def includes(self, namespace: str) -> bool:
+        """Whether a namespace is looked at."""
+        if any(fnmatch.fnmatchcase(namespace, glob) for glob in self.exclude):
+            return False
+        return not self.include or any(fnmatch.fnmatchcase(namespace, glob) for glob in self.include)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,100 @@
+"""Read models: everything that one message, page or answer shows, loaded in one go. The blocks render these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.domain import audit, diagnosis, incident, proposal, watch
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalCard:
+    proposal: proposal.Proposal
+    decision: proposal.Decision | None = None
+    execution: proposal.Execution | None = None
+    verification: proposal.Verification | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentCard:
+    """One incident with all that its parent message and thread replies show."""
+
+    incident: incident.Incident
+    mode: str
+    """Of its watch: `observe` shows no buttons."""
+    approvers: tuple[str, ...]
+    diagnosis: diagnosis.Diagnosis | None = None
+    evidence: tuple[diagnosis.Evidence, ...] = ()
+    remedy: ProposalCard | None = None
+    """The newest remedy proposal, in whatever state it is."""
+    refused: tuple[str, ...] = ()
+    """Why nothing is proposed, where candidates were turned down: sentences."""
+    undo: ProposalCard | None = None
+    """The newest undo proposal of that remedy."""
+    history: tuple[ProposalCard, ...] = ()
+    """Earlier remedies of this incident that were approved or rejected, oldest first."""
+    previous_link: str = ""
+    """Permalink of the episode before, where it has one."""
+    previous_name: str = ""
+    recurrences: int = 0
+    """Episodes of this fingerprint in the last 30 days, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStatus:
+    """One line of `/watch status` and `/watch list`."""
+
+    watch: watch.Watch
+    last_sweep: watch.Sweep | None = None
+    open_incidents: int = 0
+    next_tick: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`/watch status` and App Home."""
+
+    watches: tuple[WatchStatus, ...]
+    open: tuple[incident.Incident, ...]
+    waiting: tuple[ProposalCard, ...]
+    """Proposals that wait for an approval."""
+    resolved_24h: int = 0
+    health: Mapping[str, str] = field(default_factory=dict)
+    """Part → what is wrong with it; empty where all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a channel's daily report counts, over [since, until)."""
+
+    id: int
+    channel: str
+    since: datetime
+    until: datetime
+    asked_by: str = ""
+    opened: int = 0
+    resolved: int = 0
+    still_open: tuple[incident.Incident, ...] = ()
+    opened_before: int = 0
+    """Opened in the period of the same length before: the delta."""
+    mtta_seconds: float | None = None
+    mttr_seconds: float | None = None
+    noisiest: tuple[tuple[str, int], ...] = ()
+    """(subject, incidents), most first."""
+    actions: Mapping[str, int] = field(default_factory=dict)
+    """approved, rejected, expired, verified, not-verified, undone … → count."""
+    sweeps: int = 0
+    failed_sweeps: int = 0
+    muted: int = 0
+
+    @property
+    def silent(self) -> bool:
+        """Nothing happened and nothing is open: nothing is posted unless somebody asked."""
+        return not (self.opened or self.resolved or self.still_open or self.failed_sweeps or any(self.actions.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    entries: tuple[audit.Entry, ...]
+    broken: audit.Entry | None = None
+    """The first entry of the chains shown that does not follow from the one before it; None where they are whole."""

@@ -1,0 +1,158 @@
+"""An incident: one episode of one problem on one subject, and the rules by which sweeps open, keep and resolve it.
+
+Pure: the triage stage feeds in what a sweep saw and what is stored, and writes what comes out.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from k8s import detection, model
+
+State = Literal["open", "acknowledged", "snoozed", "resolved"]
+
+CLEAR_SWEEPS = 2
+"""Good sweeps in a row without the problem before it counts as gone."""
+CLEAR_TIME = timedelta(minutes=2)
+"""… or this long since the first such sweep, whichever comes first."""
+FLAPPING_CYCLES = 3
+"""Open/close cycles within FLAPPING_WINDOW that make a problem flapping: it stays in one thread from then on."""
+FLAPPING_WINDOW = timedelta(hours=1)
+FLAPPING_CLEAR = timedelta(minutes=30)
+"""A flapping incident must be quiet for this long before it resolves."""
+QUIET_AFTER_RESOLVED = timedelta(minutes=10)
+"""For this long after a resolution, signals that began before it (an old OOM kill, say) open nothing."""
+
+
+class NotPossible(Exception):
+    """The incident's state does not allow this; the text says why, for the person who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    id: int
+    fingerprint: str
+    """Hash of cluster, subject uid, primary failure kind and normalised cause: equal for every episode of a problem."""
+    episode: int
+    """1 for the first time this fingerprint was seen, and so on."""
+    cluster: str
+    subject: model.ResourceRef
+    kinds: tuple[str, ...]
+    causes: tuple[str, ...]
+    """`kind:cause` of every finding, sorted: when it changes, the diagnosis is out of date."""
+    severity: model.Severity
+    state: State
+    headline: str
+    """The primary finding's sentence, redacted."""
+    watch_id: int
+    channel: str
+    since: datetime
+    opened_at: datetime
+    last_seen_at: datetime
+    ready: int | None = None
+    desired: int | None = None
+    clear_sweeps: int = 0
+    clear_since: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    resolved_at: datetime | None = None
+    resolution: str = ""
+    """How it ended, in one sentence; empty while it lives."""
+    previous_id: int | None = None
+    """The episode before this one, whose thread the new message links."""
+    flapping: bool = False
+    diagnosis_wanted: bool = False
+
+    @property
+    def live(self) -> bool:
+        return self.state != "resolved"
+
+    @property
+    def name(self) -> str:
+        """What people call it: `WK-12`."""
+        return f"WK-{self.id}"
+
+
+def fingerprint(cluster: str, problem: model.Problem) -> str:
+    """Equal for every episode of the same problem: cluster, subject uid, primary kind, normalised cause."""
+    subject = problem.subject.uid or str(problem.subject)
+    text = "\x1f".join((cluster, subject, problem.primary.kind, problem.primary.cause))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def causes(problem: model.Problem) -> tuple[str, ...]:
+    """`kind:cause` of every finding, sorted and unique."""
+    return tuple(sorted({f"{finding.kind}:{finding.cause}" for finding in problem.findings}))
+
+
+def covers(incident: Incident, snapshot: model.Snapshot) -> bool:
+    """Whether this snapshot would have shown the incident's findings, so that their absence is a fact."""
+    namespace = incident.subject.namespace
+    if namespace and not snapshot.scope.includes(namespace):
+        return False
+    return all(snapshot.saw(detection.reads(kind)) for kind in incident.kinds)
+
+
+def seen_again(incident: Incident, problem: model.Problem, headline: str, now: datetime) -> Incident:
+    """The incident after a sweep that saw its problem; it wants a diagnosis where its causes changed."""
+    found = causes(problem)
+    return replace(
+        incident,
+        kinds=problem.kinds,
+        causes=found,
+        severity=problem.severity,
+        headline=headline,
+        ready=problem.ready,
+        desired=problem.desired,
+        last_seen_at=now,
+        clear_sweeps=0,
+        clear_since=None,
+        diagnosis_wanted=incident.diagnosis_wanted or found != incident.causes,
+    )
+
+
+def seen_clear(incident: Incident, now: datetime) -> Incident:
+    """The incident after a good sweep that covered it and did not find it: one step nearer to resolved, or resolved."""
+    cleared = replace(incident, clear_sweeps=incident.clear_sweeps + 1, clear_since=incident.clear_since or now)
+    quiet = now - (cleared.clear_since or now)
+    if cleared.flapping:
+        gone = quiet >= FLAPPING_CLEAR
+    else:
+        gone = cleared.clear_sweeps >= CLEAR_SWEEPS or quiet >= CLEAR_TIME
+    if not gone:
+        return cleared
+    return resolve(cleared, "The problem is gone; nobody pressed anything here.", now)
+
+
+def resolve(incident: Incident, resolution: str, now: datetime) -> Incident:
+    return replace(incident, state="resolved", resolved_at=now, resolution=resolution, diagnosis_wanted=False)
+
+
+def acknowledge(incident: Incident, user: str, now: datetime) -> Incident:
+    """Takes it on. Refused (NotPossible) where it is resolved or somebody has it already."""
+    if incident.state == "resolved":
+        raise NotPossible(f"{incident.name} is already resolved: {incident.resolution}")
+    if incident.state == "acknowledged":
+        raise NotPossible(f"{incident.name} is already acknowledged by <@{incident.acknowledged_by}>.")
+    return replace(incident, state="acknowledged", acknowledged_at=now, acknowledged_by=user)
+
+
+def reopened_flapping(past: Sequence[Incident], now: datetime) -> Incident | None:
+    """The latest of these past episodes of one fingerprint, where a new one would make it flapping; else None."""
+    recent = [one for one in past if one.resolved_at is not None and now - one.opened_at <= FLAPPING_WINDOW]
+    already = next((one for one in past if one.flapping and one.resolved_at is not None), None)
+    if already is not None and now - (already.resolved_at or now) <= FLAPPING_WINDOW:
+        return already
+    if len(recent) + 1 < FLAPPING_CYCLES:
+        return None
+    return max(recent, key=lambda one: one.opened_at)
+
+
+def is_old_signal(problem: model.Problem, last: Incident | None, now: datetime) -> bool:
+    """Whether all that is found began before the last episode on this subject was resolved, a short while ago."""
+    if last is None or last.resolved_at is None or now - last.resolved_at > QUIET_AFTER_RESOLVED:
+        return False
+    resolved_at = last.resolved_at
+    return all(finding.since <= resolved_at for finding in problem.findings)

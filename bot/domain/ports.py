@@ -1,0 +1,374 @@
+"""What the stages need from outside, as Protocols. `bot.main` wires real ones; tests may wire twins.
+
+Store: Postgres (`bot.store`). Eyes, Hand: a cluster (`k8s.client`, `k8s.executor`). Witness: `bot.evidence`.
+Bell: wakes the publisher and the workers (`bot.main`). Advisor: a model (`bot.llm`), with a Null twin.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from bot.domain import audit, card, diagnosis, incident, proposal, watch
+from k8s import guardrails, model
+
+Clock = Callable[[], datetime]
+"""Now, aware, in UTC."""
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached or refuses writes: nothing is executed, nothing is lost."""
+
+
+class ClusterUnavailable(Exception):
+    """A cluster cannot be looked at; the text says why. Nothing is concluded from it."""
+
+
+# --- the record -----------------------------------------------------------------------------------------------------
+
+
+class Watches(Protocol):
+    async def add(self, new: watch.NewWatch, now: datetime) -> watch.Watch | None:
+        """None where an active or paused watch has this name already."""
+        ...
+
+    async def all(self) -> Sequence[watch.Watch]:
+        """All but removed ones, by name."""
+        ...
+
+    async def get(self, watch_id: int) -> watch.Watch | None: ...
+
+    async def named(self, name: str) -> watch.Watch | None: ...
+
+    async def set_state(self, watch_id: int, before: Sequence[watch.State], after: watch.State) -> bool:
+        """Compare-and-set; False where it was in none of the `before` states."""
+        ...
+
+
+class Sweeps(Protocol):
+    async def claim(
+        self, watch_id: int, slot: datetime | None, trigger: watch.Trigger, owner: str, now: datetime
+    ) -> watch.Sweep | None:
+        """A running sweep of one's own; None where another replica has this (watch, slot)."""
+        ...
+
+    async def finish(self, sweep: watch.Sweep) -> None: ...
+
+    async def latest(self, watch_id: int) -> watch.Sweep | None:
+        """The newest finished one."""
+        ...
+
+    async def abandon(self, before: datetime) -> int:
+        """Marks sweeps still running since before this moment as failed; how many."""
+        ...
+
+
+class Findings(Protocol):
+    async def observe(
+        self, cluster: str, problems: Sequence[model.Problem], sweep_id: int, now: datetime
+    ) -> Mapping[str, datetime]:
+        """Stores the findings of a sweep; `subject uid:kind:cause` → when this one was first seen without a gap."""
+        ...
+
+    async def forget(self, cluster: str, before: datetime) -> None:
+        """Drops findings not seen since before this moment."""
+        ...
+
+
+class Incidents(Protocol):
+    async def lock(self, cluster: str) -> None:
+        """Serialises triage of one cluster until the transaction ends."""
+        ...
+
+    async def live(self, cluster: str) -> Sequence[incident.Incident]: ...
+
+    async def get(self, incident_id: int) -> incident.Incident | None: ...
+
+    async def past(self, cluster: str, fingerprint: str, since: datetime) -> Sequence[incident.Incident]:
+        """Resolved episodes of this fingerprint opened since then, newest first."""
+        ...
+
+    async def last_resolved(self, cluster: str, subject: model.ResourceRef) -> incident.Incident | None: ...
+
+    async def open(self, new: incident.Incident) -> incident.Incident | None:
+        """Inserts it (its id is ignored); None where the subject already has a live one."""
+        ...
+
+    async def save(self, changed: incident.Incident) -> None: ...
+
+    async def wanting_diagnosis(self, owner: str, now: datetime, lease: timedelta) -> incident.Incident | None:
+        """Claims one for diagnosis, skipping those that another replica holds."""
+        ...
+
+    async def release_diagnosis(self, incident_id: int) -> None:
+        """Gives the claim back, so that another try can be made."""
+        ...
+
+    async def search(
+        self, *, states: Sequence[incident.State], user: str = "", since: datetime | None = None, limit: int = 50
+    ) -> Sequence[incident.Incident]: ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """State → how many (resolved: of the last 24 h)."""
+        ...
+
+
+class Diagnoses(Protocol):
+    async def save(
+        self,
+        incident_id: int,
+        found: diagnosis.Diagnosis,
+        evidence: Sequence[diagnosis.Evidence],
+        refused: Sequence[str],
+        now: datetime,
+    ) -> None:
+        """The newest takes the place of earlier ones, which are kept. `refused`: why no candidate is proposed."""
+        ...
+
+
+class Proposals(Protocol):
+    async def add(self, new: proposal.Proposal) -> proposal.Proposal:
+        """Inserts it (its id is ignored)."""
+        ...
+
+    async def get(self, proposal_id: int) -> proposal.Proposal | None: ...
+
+    async def of_incident(self, incident_id: int) -> Sequence[proposal.Proposal]:
+        """Oldest first."""
+        ...
+
+    async def move(self, proposal_id: int, before: proposal.State, after: proposal.State, now: datetime) -> bool:
+        """Compare-and-set; False where it was not in `before`. To `approved` only where it has not expired."""
+        ...
+
+    async def decide(self, decision: proposal.Decision) -> None: ...
+
+    async def decision(self, proposal_id: int) -> proposal.Decision | None: ...
+
+    async def expired(self, now: datetime) -> Sequence[proposal.Proposal]:
+        """Those still `proposed` past their expiry (locked; those that another replica holds are skipped)."""
+        ...
+
+    async def recent_executions(self, cluster: str, since: datetime) -> guardrails.History: ...
+
+
+class Executions(Protocol):
+    async def queue(self, proposal_id: int, permit: model.Permit, now: datetime) -> proposal.Execution:
+        """Unique per proposal: the database itself refuses a second one."""
+        ...
+
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposal.Execution | None:
+        """Takes one queued execution: state `executing`, lease set. Skips those that another replica takes."""
+        ...
+
+    async def renew(self, execution_id: int, owner: str, until: datetime, now: datetime) -> bool:
+        """False where it is no longer one's own, or its lease has run out: then nothing may be written any more."""
+        ...
+
+    async def finish(self, execution_id: int, owner: str, outcome: model.Outcome, now: datetime) -> bool:
+        """Compare-and-set from `executing` by its owner; False where it was taken away."""
+        ...
+
+    async def orphans(self, owner: str, now: datetime, lease: timedelta) -> Sequence[proposal.Execution]:
+        """Takes over (owner, lease) executions whose lease ran out. They are never executed again: they are `unknown`."""
+        ...
+
+
+class Verifications(Protocol):
+    async def start(self, proposal_id: int, now: datetime) -> None: ...
+
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposal.Verification | None:
+        """Takes (or renews) one pending verification that is due and that nobody else holds."""
+        ...
+
+    async def save(self, changed: proposal.Verification) -> None: ...
+
+
+class Trail(Protocol):
+    async def append(self, event: audit.Event) -> None:
+        """Adds to the chain, in this transaction."""
+        ...
+
+    async def page(
+        self, *, incident_id: int | None = None, actor: str = "", since: datetime | None = None, limit: int = 30
+    ) -> card.AuditPage: ...
+
+
+ViewKind = Literal["parent", "evidence", "progress", "recovery", "report"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One Slack message as a view of rows. `wanted` > `shown` means that Slack does not show the newest state yet."""
+
+    id: int
+    kind: ViewKind
+    incident_id: int | None
+    report_id: int | None
+    channel: str
+    ts: str
+    """Slack's message id; empty while it is not posted."""
+    wanted: int
+    shown: int
+    key: str
+    """Travels in the message's metadata, so that a post whose answer was lost is found again and not repeated."""
+    thread_ts: str = ""
+    """The parent's ts, for a reply; empty for a parent."""
+    posting_since: datetime | None = None
+    """Set before a post is tried; still set means that its answer never came."""
+    attempts: int = 0
+
+
+class Views(Protocol):
+    async def want(
+        self,
+        kind: ViewKind,
+        *,
+        channel: str,
+        incident_id: int | None = None,
+        report_id: int | None = None,
+        due: datetime,
+    ) -> None:
+        """There is something new to show from `due` on (an earlier due time stands). Creates the row at first."""
+        ...
+
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> View | None:
+        """One view that is due and wanted, replies only after their parent is posted; leased to the caller."""
+        ...
+
+    async def posting(self, view_id: int, now: datetime) -> None:
+        """Commits the intent to post, before the call."""
+        ...
+
+    async def shown(
+        self, view_id: int, *, version: int, ts: str, channel: str, now: datetime, next_due: datetime
+    ) -> None:
+        """Slack shows `version`. Releases the lease; a newer version waits for `next_due`."""
+        ...
+
+    async def failed(self, view_id: int, error: str, retry_at: datetime) -> None: ...
+
+    async def lost(self, view_id: int, now: datetime) -> None:
+        """The message was deleted in Slack: it (and, for a parent, its replies) will be posted anew."""
+        ...
+
+    async def incident_of(self, channel: str, ts: str) -> int | None: ...
+
+
+class Reports(Protocol):
+    async def claim(self, channel: str, slot: datetime, since: datetime, until: datetime, asked_by: str) -> int | None:
+        """The report's id; None where another replica has this (channel, slot)."""
+        ...
+
+    async def load(self, report_id: int) -> card.Report | None:
+        """Counted from the rows of its period."""
+        ...
+
+    async def channels(self) -> Sequence[str]:
+        """Channels that some watch tells its incidents in."""
+        ...
+
+
+class Cards(Protocol):
+    """Read models."""
+
+    async def incident(self, incident_id: int) -> card.IncidentCard | None: ...
+
+    async def status(self, now: datetime, cluster: str = "") -> card.Status: ...
+
+
+class Tx(Protocol):
+    """One transaction: state and its audit events commit together, or not at all."""
+
+    watches: Watches
+    sweeps: Sweeps
+    findings: Findings
+    incidents: Incidents
+    diagnoses: Diagnoses
+    proposals: Proposals
+    executions: Executions
+    verifications: Verifications
+    trail: Trail
+    views: Views
+    reports: Reports
+    cards: Cards
+
+
+class Store(Protocol):
+    def begin(self) -> AbstractAsyncContextManager[Tx]:
+        """Commits on leaving, rolls back on an exception. StoreUnavailable where the database is away."""
+        ...
+
+
+# --- clusters, evidence ---------------------------------------------------------------------------------------------
+
+
+class Eyes(Protocol):
+    """Read-only sight of every configured cluster. All may raise ClusterUnavailable."""
+
+    @property
+    def clusters(self) -> Sequence[str]: ...
+
+    async def look(self, cluster: str, scope: model.Scope) -> model.Snapshot: ...
+
+    async def target(self, cluster: str, action: model.Action) -> model.Target: ...
+
+    async def names(self, cluster: str, kind: str, namespace: str = "") -> Sequence[str]:
+        """Names of all objects of a kind, for "did you mean"."""
+        ...
+
+
+class DryRun(Protocol):
+    """What the API server says of a plan without doing it."""
+
+    @property
+    def accepted(self) -> bool: ...
+
+    @property
+    def message(self) -> str:
+        """The server's words where it would refuse."""
+        ...
+
+    @property
+    def diff(self) -> tuple[str, ...]: ...
+
+
+class Hand(Protocol):
+    """The executor of one cluster. `bot.main` hands it out, and hands out none at all in read-only mode."""
+
+    async def dry_run(self, plan: model.Plan) -> DryRun: ...
+
+    async def execute(
+        self,
+        action: model.Action,
+        permit: model.Permit,
+        *,
+        proposal: str,
+        subject: model.ResourceRef,
+        policy: guardrails.Policy,
+        history: guardrails.History,
+        mode: guardrails.Mode,
+        planned_at: datetime,
+        pins: Mapping[str, str],
+        now: Clock,
+        fence: Callable[[], Awaitable[bool]],
+    ) -> model.Outcome:
+        """Re-reads, re-judges, dry-runs, asks `fence` once more, and writes: at most once."""
+        ...
+
+    async def look(self, action: model.Action, operations: Sequence[model.Operation]) -> bool | None:
+        """Whether the change is there; None where the target is gone."""
+        ...
+
+
+class Witness(Protocol):
+    async def collect(self, cluster: str, problem: model.Problem) -> diagnosis.Dossier:
+        """Never raises for a source that does not answer: it is named in `missing`."""
+        ...
+
+
+class Bell(Protocol):
+    def ring(self) -> None:
+        """There is work or something to show: wake up now instead of at the next turn."""
+        ...

@@ -1,0 +1,106 @@
+"""A proposal: one exact action, what it would do, and the life that it has from Approve to verified.
+
+The state machine here is the only list of which state may follow which; the store applies it by compare-and-set.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from k8s import model
+
+State = Literal[
+    "proposed", "approved", "executing", "succeeded", "verified", "not-verified", "undone",
+    "rejected", "expired", "superseded", "stale", "already-fixed", "refused", "failed", "unknown",
+]  # fmt: skip
+
+FOLLOWS: Mapping[State, frozenset[State]] = {
+    "proposed": frozenset({"approved", "rejected", "expired", "superseded"}),
+    "approved": frozenset({"executing"}),
+    "executing": frozenset({"succeeded", "stale", "already-fixed", "refused", "failed", "unknown"}),
+    "unknown": frozenset({"verified", "not-verified", "undone"}),
+    "succeeded": frozenset({"verified", "not-verified"}),
+    "verified": frozenset({"undone"}),
+    "not-verified": frozenset({"undone"}),
+    "undone": frozenset(),
+    "rejected": frozenset(),
+    "expired": frozenset(),
+    "superseded": frozenset(),
+    "stale": frozenset(),
+    "already-fixed": frozenset(),
+    "refused": frozenset(),
+    "failed": frozenset(),
+}
+RUNNING: frozenset[State] = frozenset({"approved", "executing", "succeeded"})
+"""A person said yes and the end is not known yet: no buttons, no second proposal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    id: int
+    incident_id: int
+    kind: Literal["remedy", "undo"]
+    undo_of: int | None
+    """For an undo: the proposal whose effect it takes back."""
+    action: model.Action
+    planned_at: datetime
+    operations: tuple[model.Operation, ...]
+    pins: Mapping[str, str]
+    digest: str
+    policy: str
+    """Hash of the policy under which it was judged."""
+    kubectl: str
+    summary: str
+    why: str
+    risk: model.RiskTier
+    blast: model.BlastRadius
+    inverse: model.Action | None
+    irreversible: str
+    diff: tuple[str, ...]
+    """From the server-side dry run, redacted."""
+    warnings: tuple[str, ...]
+    state: State
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    proposal_id: int
+    user: str
+    verdict: Literal["approve", "reject"]
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The one execution of an approved proposal. `owner` holds it until `lease_until`, renewed by heartbeat."""
+
+    id: int
+    proposal_id: int
+    state: Literal["queued", "executing", "done"]
+    permit: model.Permit
+    owner: str = ""
+    lease_until: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    outcome: model.Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    proposal_id: int
+    status: Literal["pending", "verified", "not-verified"]
+    started_at: datetime
+    progress: str = ""
+    """Such as `2 of 3 rolled out, 2 ready`."""
+    reason: str = ""
+    finished_at: datetime | None = None
+    owner: str = ""
+    lease_until: datetime | None = None
+
+
+def may_follow(before: State, after: State) -> bool:
+    return after in FOLLOWS[before]

@@ -1,0 +1,25 @@
+"""The numbers that the stages go by: times, limits and who may approve. `bot.main` fills it from the settings."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from k8s import guardrails
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    policy: guardrails.Policy = field(default_factory=guardrails.Policy)
+    default_channel: str = ""
+    """Slack channel id for incidents of watches that name none."""
+    proposal_ttl: timedelta = timedelta(minutes=15)
+    undo_ttl: timedelta = timedelta(hours=12)
+    """An undo stays on offer this long, as long as nothing else changed."""
+    lease: timedelta = timedelta(seconds=30)
+    """Work whose owner has not renewed it for this long is taken over."""
+    verify_hold: timedelta = timedelta(seconds=60)
+    """How long a workload must stay well before a fix counts as verified."""
+    verify_timeout: timedelta = timedelta(minutes=10)
+    first_post_delay: timedelta = timedelta(seconds=4)
+    """An incident is told after this long even if its diagnosis is not ready yet."""
+    coalesce: timedelta = timedelta(seconds=10)
+    """Background edits of one message are at least this far apart; people's actions never wait."""
