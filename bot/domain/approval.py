@@ -11,7 +11,7 @@ Ending = Literal["counted", "not-allowed", "late", "expired", "moved-on", "unkno
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button as it arrived. Only the row id and the digest that was on the card are taken from it; both are checked."""
+    """A button as it arrived. Only the row id and the digest on the card are taken from it; both are checked."""
 
     user: str
     proposal_id: int

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from bot import errors
 from k8s import detection, model
 
 State = Literal["open", "acknowledged", "snoozed", "resolved"]
@@ -24,10 +25,6 @@ FLAPPING_CLEAR = timedelta(minutes=30)
 """A flapping incident must be quiet for this long before it resolves."""
 QUIET_AFTER_RESOLVED = timedelta(minutes=10)
 """For this long after a resolution, signals that began before it (an old OOM kill, say) open nothing."""
-
-
-class NotPossible(Exception):
-    """The incident's state does not allow this; the text says why, for the person who asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +128,11 @@ def resolve(incident: Incident, resolution: str, now: datetime) -> Incident:
 
 
 def acknowledge(incident: Incident, user: str, now: datetime) -> Incident:
-    """Takes it on. Refused (NotPossible) where it is resolved or somebody has it already."""
+    """Takes it on. Refused (`errors.NotPossible`) where it is resolved or somebody has it already."""
     if incident.state == "resolved":
-        raise NotPossible(f"{incident.name} is already resolved: {incident.resolution}")
+        raise errors.NotPossible(f"{incident.name} is already resolved: {incident.resolution}")
     if incident.state == "acknowledged":
-        raise NotPossible(f"{incident.name} is already acknowledged by <@{incident.acknowledged_by}>.")
+        raise errors.NotPossible(f"{incident.name} is already acknowledged by <@{incident.acknowledged_by}>.")
     return replace(incident, state="acknowledged", acknowledged_at=now, acknowledged_by=user)
 
 

@@ -17,14 +17,6 @@ Clock = Callable[[], datetime]
 """Now, aware, in UTC."""
 
 
-class StoreUnavailable(Exception):
-    """The database cannot be reached or refuses writes: nothing is executed, nothing is lost."""
-
-
-class ClusterUnavailable(Exception):
-    """A cluster cannot be looked at; the text says why. Nothing is concluded from it."""
-
-
 # --- the record -----------------------------------------------------------------------------------------------------
 
 
@@ -171,7 +163,7 @@ class Executions(Protocol):
         ...
 
     async def orphans(self, owner: str, now: datetime, lease: timedelta) -> Sequence[proposal.Execution]:
-        """Takes over (owner, lease) executions whose lease ran out. They are never executed again: they are `unknown`."""
+        """Takes over executions whose lease ran out. They are never executed again: they become `unknown`."""
         ...
 
 
@@ -297,7 +289,7 @@ class Tx(Protocol):
 
 class Store(Protocol):
     def begin(self) -> AbstractAsyncContextManager[Tx]:
-        """Commits on leaving, rolls back on an exception. StoreUnavailable where the database is away."""
+        """Commits on leaving, rolls back on an exception. `errors.StoreUnavailable` where the database is away."""
         ...
 
 
@@ -305,7 +297,7 @@ class Store(Protocol):
 
 
 class Eyes(Protocol):
-    """Read-only sight of every configured cluster. All may raise ClusterUnavailable."""
+    """Read-only sight of every configured cluster. All may raise `errors.ClusterUnavailable`."""
 
     @property
     def clusters(self) -> Sequence[str]: ...

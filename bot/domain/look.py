@@ -1,0 +1,42 @@
+"""One look at a cluster with neither Slack nor database: what `watchkeeper sweep` finds and prints."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.domain import diagnosis, watch
+from k8s import model
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A candidate that passes the catalogue and the default policy, worked out against the cluster; never executed."""
+
+    plan: model.Plan
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A problem, and, with `--diagnose`, what is known about it."""
+
+    problem: model.Problem
+    evidence: tuple[diagnosis.Evidence, ...] = ()
+    diagnosis: diagnosis.Diagnosis | None = None
+    remedies: tuple[Remedy, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    cluster: str
+    taken_at: datetime
+    status: watch.SweepStatus
+    summary: str
+    pods: int
+    nodes: int
+    seconds: float
+    findings: tuple[model.Finding, ...]
+    examined: tuple[Examined, ...]
+    muted: int = 0
+    degraded: Mapping[str, str] = field(default_factory=dict)
