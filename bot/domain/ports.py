@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from bot.domain import audit, card, diagnosis, incident, proposal, watch
+from bot.domain import audit, cards, diagnoses, incidents, proposals, watches
 from k8s import guardrails, model
 
 Clock = Callable[[], datetime]
@@ -21,33 +21,33 @@ Clock = Callable[[], datetime]
 
 
 class Watches(Protocol):
-    async def add(self, new: watch.NewWatch, now: datetime) -> watch.Watch | None:
+    async def add(self, new: watches.NewWatch, now: datetime) -> watches.Watch | None:
         """None where an active or paused watch has this name already."""
         ...
 
-    async def all(self) -> Sequence[watch.Watch]:
+    async def all(self) -> Sequence[watches.Watch]:
         """All but removed ones, by name."""
         ...
 
-    async def get(self, watch_id: int) -> watch.Watch | None: ...
+    async def get(self, watch_id: int) -> watches.Watch | None: ...
 
-    async def named(self, name: str) -> watch.Watch | None: ...
+    async def named(self, name: str) -> watches.Watch | None: ...
 
-    async def set_state(self, watch_id: int, before: Sequence[watch.State], after: watch.State) -> bool:
+    async def set_state(self, watch_id: int, before: Sequence[watches.State], after: watches.State) -> bool:
         """Compare-and-set; False where it was in none of the `before` states."""
         ...
 
 
 class Sweeps(Protocol):
     async def claim(
-        self, watch_id: int, slot: datetime | None, trigger: watch.Trigger, owner: str, now: datetime
-    ) -> watch.Sweep | None:
+        self, watch_id: int, slot: datetime | None, trigger: watches.Trigger, owner: str, now: datetime
+    ) -> watches.Sweep | None:
         """A running sweep of one's own; None where another replica has this (watch, slot)."""
         ...
 
-    async def finish(self, sweep: watch.Sweep) -> None: ...
+    async def finish(self, sweep: watches.Sweep) -> None: ...
 
-    async def latest(self, watch_id: int) -> watch.Sweep | None:
+    async def latest(self, watch_id: int) -> watches.Sweep | None:
         """The newest finished one."""
         ...
 
@@ -73,23 +73,23 @@ class Incidents(Protocol):
         """Serialises triage of one cluster until the transaction ends."""
         ...
 
-    async def live(self, cluster: str) -> Sequence[incident.Incident]: ...
+    async def live(self, cluster: str) -> Sequence[incidents.Incident]: ...
 
-    async def get(self, incident_id: int) -> incident.Incident | None: ...
+    async def get(self, incident_id: int) -> incidents.Incident | None: ...
 
-    async def past(self, cluster: str, fingerprint: str, since: datetime) -> Sequence[incident.Incident]:
+    async def past(self, cluster: str, fingerprint: str, since: datetime) -> Sequence[incidents.Incident]:
         """Resolved episodes of this fingerprint opened since then, newest first."""
         ...
 
-    async def last_resolved(self, cluster: str, subject: model.ResourceRef) -> incident.Incident | None: ...
+    async def last_resolved(self, cluster: str, subject: model.ResourceRef) -> incidents.Incident | None: ...
 
-    async def open(self, new: incident.Incident) -> incident.Incident | None:
+    async def open(self, new: incidents.Incident) -> incidents.Incident | None:
         """Inserts it (its id is ignored); None where the subject already has a live one."""
         ...
 
-    async def save(self, changed: incident.Incident) -> None: ...
+    async def save(self, changed: incidents.Incident) -> None: ...
 
-    async def wanting_diagnosis(self, owner: str, now: datetime, lease: timedelta) -> incident.Incident | None:
+    async def wanting_diagnosis(self, owner: str, now: datetime, lease: timedelta) -> incidents.Incident | None:
         """Claims one for diagnosis, skipping those that another replica holds."""
         ...
 
@@ -98,8 +98,8 @@ class Incidents(Protocol):
         ...
 
     async def search(
-        self, *, states: Sequence[incident.State], user: str = "", since: datetime | None = None, limit: int = 50
-    ) -> Sequence[incident.Incident]: ...
+        self, *, states: Sequence[incidents.State], user: str = "", since: datetime | None = None, limit: int = 50
+    ) -> Sequence[incidents.Incident]: ...
 
     async def counts(self) -> Mapping[str, int]:
         """State → how many (resolved: of the last 24 h)."""
@@ -110,8 +110,8 @@ class Diagnoses(Protocol):
     async def save(
         self,
         incident_id: int,
-        found: diagnosis.Diagnosis,
-        evidence: Sequence[diagnosis.Evidence],
+        found: diagnoses.Diagnosis,
+        evidence: Sequence[diagnoses.Evidence],
         refused: Sequence[str],
         now: datetime,
     ) -> None:
@@ -120,25 +120,25 @@ class Diagnoses(Protocol):
 
 
 class Proposals(Protocol):
-    async def add(self, new: proposal.Proposal) -> proposal.Proposal:
+    async def add(self, new: proposals.Proposal) -> proposals.Proposal:
         """Inserts it (its id is ignored)."""
         ...
 
-    async def get(self, proposal_id: int) -> proposal.Proposal | None: ...
+    async def get(self, proposal_id: int) -> proposals.Proposal | None: ...
 
-    async def of_incident(self, incident_id: int) -> Sequence[proposal.Proposal]:
+    async def of_incident(self, incident_id: int) -> Sequence[proposals.Proposal]:
         """Oldest first."""
         ...
 
-    async def move(self, proposal_id: int, before: proposal.State, after: proposal.State, now: datetime) -> bool:
+    async def move(self, proposal_id: int, before: proposals.State, after: proposals.State, now: datetime) -> bool:
         """Compare-and-set; False where it was not in `before`. To `approved` only where it has not expired."""
         ...
 
-    async def decide(self, decision: proposal.Decision) -> None: ...
+    async def decide(self, decision: proposals.Decision) -> None: ...
 
-    async def decision(self, proposal_id: int) -> proposal.Decision | None: ...
+    async def decision(self, proposal_id: int) -> proposals.Decision | None: ...
 
-    async def expired(self, now: datetime) -> Sequence[proposal.Proposal]:
+    async def expired(self, now: datetime) -> Sequence[proposals.Proposal]:
         """Those still `proposed` past their expiry (locked; those that another replica holds are skipped)."""
         ...
 
@@ -146,11 +146,11 @@ class Proposals(Protocol):
 
 
 class Executions(Protocol):
-    async def queue(self, proposal_id: int, permit: model.Permit, now: datetime) -> proposal.Execution:
+    async def queue(self, proposal_id: int, permit: model.Permit, now: datetime) -> proposals.Execution:
         """Unique per proposal: the database itself refuses a second one."""
         ...
 
-    async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposal.Execution | None:
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Execution | None:
         """Takes one queued execution: state `executing`, lease set. Skips those that another replica takes."""
         ...
 
@@ -162,7 +162,7 @@ class Executions(Protocol):
         """Compare-and-set from `executing` by its owner; False where it was taken away."""
         ...
 
-    async def orphans(self, owner: str, now: datetime, lease: timedelta) -> Sequence[proposal.Execution]:
+    async def orphans(self, owner: str, now: datetime, lease: timedelta) -> Sequence[proposals.Execution]:
         """Takes over executions whose lease ran out. They are never executed again: they become `unknown`."""
         ...
 
@@ -170,11 +170,11 @@ class Executions(Protocol):
 class Verifications(Protocol):
     async def start(self, proposal_id: int, now: datetime) -> None: ...
 
-    async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposal.Verification | None:
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Verification | None:
         """Takes (or renews) one pending verification that is due and that nobody else holds."""
         ...
 
-    async def save(self, changed: proposal.Verification) -> None: ...
+    async def save(self, changed: proposals.Verification) -> None: ...
 
 
 class Trail(Protocol):
@@ -184,7 +184,7 @@ class Trail(Protocol):
 
     async def page(
         self, *, incident_id: int | None = None, actor: str = "", since: datetime | None = None, limit: int = 30
-    ) -> card.AuditPage: ...
+    ) -> cards.AuditPage: ...
 
 
 ViewKind = Literal["parent", "evidence", "progress", "recovery", "report"]
@@ -253,7 +253,7 @@ class Reports(Protocol):
         """The report's id; None where another replica has this (channel, slot)."""
         ...
 
-    async def load(self, report_id: int) -> card.Report | None:
+    async def load(self, report_id: int) -> cards.Report | None:
         """Counted from the rows of its period."""
         ...
 
@@ -265,9 +265,9 @@ class Reports(Protocol):
 class Cards(Protocol):
     """Read models."""
 
-    async def incident(self, incident_id: int) -> card.IncidentCard | None: ...
+    async def incident(self, incident_id: int) -> cards.IncidentCard | None: ...
 
-    async def status(self, now: datetime, cluster: str = "") -> card.Status: ...
+    async def status(self, now: datetime, cluster: str = "") -> cards.Status: ...
 
 
 class Tx(Protocol):
@@ -355,7 +355,7 @@ class Hand(Protocol):
 
 
 class Witness(Protocol):
-    async def collect(self, cluster: str, problem: model.Problem) -> diagnosis.Dossier:
+    async def collect(self, cluster: str, problem: model.Problem) -> diagnoses.Dossier:
         """Never raises for a source that does not answer: it is named in `missing`."""
         ...
 

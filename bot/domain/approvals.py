@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.domain import proposal
+from bot.domain import proposals
 
 Ending = Literal["counted", "not-allowed", "late", "expired", "moved-on", "unknown-button", "unavailable"]
 
@@ -40,7 +40,7 @@ def stamp(moment: datetime) -> str:
     return f"<!date^{int(moment.timestamp())}^{{time_secs}}|{moment:%H:%M:%S} UTC>"
 
 
-def late(row: proposal.Proposal, decision: proposal.Decision | None) -> Answer:
+def late(row: proposals.Proposal, decision: proposals.Decision | None) -> Answer:
     """The answer to a press on a proposal that is no longer open: what happened, by whom, when."""
     by = "" if decision is None else f" by <@{decision.user}> at {stamp(decision.at)}"
     match row.state:

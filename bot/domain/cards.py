@@ -4,27 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.domain import audit, diagnosis, incident, proposal, watch
+from bot.domain import audit, diagnoses, incidents, proposals, watches
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalCard:
-    proposal: proposal.Proposal
-    decision: proposal.Decision | None = None
-    execution: proposal.Execution | None = None
-    verification: proposal.Verification | None = None
+    proposal: proposals.Proposal
+    decision: proposals.Decision | None = None
+    execution: proposals.Execution | None = None
+    verification: proposals.Verification | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentCard:
     """One incident with all that its parent message and thread replies show."""
 
-    incident: incident.Incident
+    incident: incidents.Incident
     mode: str
     """Of its watch: `observe` shows no buttons."""
     approvers: tuple[str, ...]
-    diagnosis: diagnosis.Diagnosis | None = None
-    evidence: tuple[diagnosis.Evidence, ...] = ()
+    diagnosis: diagnoses.Diagnosis | None = None
+    evidence: tuple[diagnoses.Evidence, ...] = ()
     remedy: ProposalCard | None = None
     """The newest remedy proposal, in whatever state it is."""
     refused: tuple[str, ...] = ()
@@ -44,8 +44,8 @@ class IncidentCard:
 class WatchStatus:
     """One line of `/watch status` and `/watch list`."""
 
-    watch: watch.Watch
-    last_sweep: watch.Sweep | None = None
+    watch: watches.Watch
+    last_sweep: watches.Sweep | None = None
     open_incidents: int = 0
     next_tick: datetime | None = None
 
@@ -55,7 +55,7 @@ class Status:
     """`/watch status` and App Home."""
 
     watches: tuple[WatchStatus, ...]
-    open: tuple[incident.Incident, ...]
+    open: tuple[incidents.Incident, ...]
     waiting: tuple[ProposalCard, ...]
     """Proposals that wait for an approval."""
     resolved_24h: int = 0
@@ -74,7 +74,7 @@ class Report:
     asked_by: str = ""
     opened: int = 0
     resolved: int = 0
-    still_open: tuple[incident.Incident, ...] = ()
+    still_open: tuple[incidents.Incident, ...] = ()
     opened_before: int = 0
     """Opened in the period of the same length before: the delta."""
     mtta_seconds: float | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.domain import diagnosis, watch
+from bot.domain import diagnoses, watches
 from k8s import model
 
 
@@ -21,8 +21,8 @@ class Examined:
     """A problem, and, with `--diagnose`, what is known about it."""
 
     problem: model.Problem
-    evidence: tuple[diagnosis.Evidence, ...] = ()
-    diagnosis: diagnosis.Diagnosis | None = None
+    evidence: tuple[diagnoses.Evidence, ...] = ()
+    diagnosis: diagnoses.Diagnosis | None = None
     remedies: tuple[Remedy, ...] = ()
     refused: tuple[str, ...] = ()
 
@@ -31,7 +31,7 @@ class Examined:
 class Look:
     cluster: str
     taken_at: datetime
-    status: watch.SweepStatus
+    status: watches.SweepStatus
     summary: str
     pods: int
     nodes: int
