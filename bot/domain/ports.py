@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from bot.domain import audit, cards, diagnoses, incidents, proposals, watches
+from bot.domain import audit, cards, diagnoses, incidents, proposals, rules, watches
 from k8s import guardrails, model
 
 Clock = Callable[[], datetime]
@@ -364,3 +364,19 @@ class Bell(Protocol):
     def ring(self) -> None:
         """There is work or something to show: wake up now instead of at the next turn."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that a stage may reach, wired once in `bot.main`."""
+
+    store: Store
+    eyes: Eyes
+    hands: Callable[[str], Hand | None]
+    """Cluster → its executor; None in read-only mode."""
+    witness: Witness
+    bell: Bell
+    clock: Clock
+    owner: str
+    """Name of this replica, unique for each process."""
+    rules: rules.Rules

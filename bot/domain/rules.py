@@ -21,5 +21,7 @@ class Rules:
     verify_timeout: timedelta = timedelta(minutes=10)
     first_post_delay: timedelta = timedelta(seconds=4)
     """An incident is told after this long even if its diagnosis is not ready yet."""
+    history: timedelta = timedelta(hours=24)
+    """How far back past executions are looked at: longer than any cooldown, and than an undo stays on offer."""
     coalesce: timedelta = timedelta(seconds=10)
     """Background edits of one message are at least this far apart; people's actions never wait."""

@@ -1,0 +1,222 @@
+"""Collecting: everything about one problem that the cluster tells, in parallel, each source with its own time limit.
+
+Implements `ports.Witness`. A source that does not answer is named in `Dossier.missing`; it never ends a diagnosis. All
+text is redacted here, before it goes anywhere.
+
+Facts for the rules: `container`, `error_line`, `missing_name`, `log` (current or previous), `rollout_revision`,
+`rollout_previous`, `rollout_diff` (one change a line), `rollout_at` (RFC 3339), `healthy_revision`, `scaled_from`,
+`scaled_to`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from bot.domain import diagnoses, ports
+from bot.evidence import logs, telling
+from k8s import model, redact, workloads
+from k8s.client import errors, reader
+
+T = TypeVar("T")
+
+SOURCE_SECONDS = 8.0
+LOG_LINES = 200
+LOG_BYTES = 65_536
+BODY_CHARACTERS = 6000
+
+WORKLOAD_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """What has come in so far."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    pieces: list[diagnoses.Evidence] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, source: diagnoses.Source, title: str, body: str, *, cut: bool = False) -> None:
+        if not body.strip():
+            return
+        text = redact.redact(body)
+        cut = cut or len(text) > BODY_CHARACTERS
+        self.pieces.append(
+            diagnoses.Evidence(len(self.pieces) + 1, source, redact.redact(title), text[:BODY_CHARACTERS], cut)
+        )
+
+
+class Collector:
+    """Collects from the readers of all clusters."""
+
+    def __init__(
+        self,
+        readers: Callable[[str], Awaitable[reader.Reader]],
+        clock: ports.Clock,
+        seconds: float = SOURCE_SECONDS,
+    ) -> None:
+        self._readers = readers
+        self._clock = clock
+        self._seconds = seconds
+
+    async def collect(self, cluster: str, problem: model.Problem) -> diagnoses.Dossier:
+        """See `ports.Witness`."""
+        gathering = _Gathering()
+        try:
+            source = await self._readers(cluster)
+        except errors.ClusterError as error:
+            return diagnoses.Dossier((), {}, None, (f"the cluster did not answer ({error.message})",))
+        target, owner_events = await asyncio.gather(
+            self._target(source, problem.subject, gathering),
+            self._ask(gathering, "events of the owner", source.events(problem.subject)),
+        )
+        suspect = telling.suspect(problem, target)
+        pod_events, current, previous, nodes = await asyncio.gather(
+            self._pod_events(source, problem, suspect, gathering),
+            self._log(source, suspect, gathering, previous=False),
+            self._log(source, suspect, gathering, previous=True),
+            self._nodes(source, problem, gathering),
+        )
+        now = self._clock()
+        gathering.add("status", f"State of {problem.subject}", telling.status(problem, target, suspect))
+        _tell_logs(gathering, suspect, current, previous)
+        events = telling.events([*(pod_events or ()), *(owner_events or ())], now)
+        gathering.add("events", "Events, newest first", events)
+        if target is not None:
+            _tell_rollout(gathering, target, now)
+        gathering.facts.update(telling.scaling(owner_events or ()))
+        gathering.add("scheduling", "Nodes and what they have", telling.nodes(nodes or (), problem))
+        return diagnoses.Dossier(tuple(gathering.pieces), gathering.facts, target, tuple(gathering.missing))
+
+    async def _target(
+        self, source: reader.Reader, subject: model.ResourceRef, gathering: _Gathering
+    ) -> model.Target | None:
+        if subject.kind not in WORKLOAD_KINDS:
+            return None
+        reading = source.read_target(model.RolloutRestart(subject))
+        return await self._ask(gathering, "the workload and its revisions", reading)
+
+    async def _pod_events(
+        self,
+        source: reader.Reader,
+        problem: model.Problem,
+        suspect: "telling.Suspect | None",
+        gathering: _Gathering,
+    ) -> Sequence[model.Json] | None:
+        if suspect is None or suspect.pod.same(problem.subject):
+            return None
+        return await self._ask(gathering, "events of the pod", source.events(suspect.pod))
+
+    async def _log(
+        self,
+        source: reader.Reader,
+        suspect: "telling.Suspect | None",
+        gathering: _Gathering,
+        *,
+        previous: bool,
+    ) -> str | None:
+        """None where there is no such log: a container that never ran has none, and that is no gap."""
+        if suspect is None or not suspect.container or (previous and not suspect.restarted) or not suspect.ran:
+            return None
+        reading = source.logs(
+            suspect.pod.namespace,
+            suspect.pod.name,
+            suspect.container,
+            previous=previous,
+            tail_lines=LOG_LINES,
+            limit_bytes=LOG_BYTES,
+        )
+        return await self._ask(
+            gathering, f"the {'previous' if previous else 'current'} log", reading, (errors.Rejected,)
+        )
+
+    async def _nodes(
+        self, source: reader.Reader, problem: model.Problem, gathering: _Gathering
+    ) -> Sequence[model.Json] | None:
+        if problem.primary.kind != "Unschedulable" and problem.subject.kind != "Node":
+            return None
+        if problem.subject.kind == "Node":
+            node = await self._ask(gathering, "the node", source.get(problem.subject))
+            return None if node is None else [node]
+        return await self._ask(gathering, "the nodes", source.list_json("nodes", None))
+
+    async def _ask(
+        self,
+        gathering: _Gathering,
+        what: str,
+        reading: Awaitable[T],
+        expected: tuple[type[errors.ClusterError], ...] = (),
+    ) -> T | None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await reading
+        except expected:
+            return None
+        except errors.ClusterError as error:
+            gathering.missing.append(f"{what}: {redact.redact(error.message)}")
+        except TimeoutError:
+            gathering.missing.append(f"{what}: no answer within {self._seconds:g} s")
+        return None
+
+
+def _tell_logs(
+    gathering: _Gathering, suspect: "telling.Suspect | None", current: str | None, previous: str | None
+) -> None:
+    """The log of the life that failed comes first: the previous one where the container was restarted."""
+    if suspect is None:
+        return
+    gathering.facts["container"] = suspect.container
+    for source, log in (("previous-log", previous), ("log", current)):
+        if not log or not log.strip():
+            continue
+        clean = redact.redact(log)
+        line = logs.telling_line(clean)
+        if source == "log" and previous and clean.strip() == redact.redact(previous).strip():
+            continue
+        which = "before its last restart" if source == "previous-log" else "now"
+        body, cut = logs.excerpt(clean)
+        title = f"Log of container {suspect.container} of pod {suspect.pod.name}, {which}"
+        gathering.add("previous-log" if source == "previous-log" else "log", title, body, cut=cut)
+        if line and "error_line" not in gathering.facts:
+            gathering.facts["error_line"] = line
+            gathering.facts["log"] = source
+            if name := logs.missing_name(line):
+                gathering.facts["missing_name"] = name
+
+
+def _tell_rollout(gathering: _Gathering, target: model.Target, now: datetime) -> None:
+    current = workloads.current_revision(target)
+    if current is None:
+        return
+    facts = gathering.facts
+    facts["rollout_revision"] = str(current.number)
+    healthy = workloads.healthy_revision(target, now)
+    if healthy is not None:
+        facts["healthy_revision"] = str(healthy.number)
+    earlier = [revision for revision in workloads.revisions(target) if revision.number < current.number]
+    before = healthy or (earlier[-1] if earlier else None)
+    if before is None:
+        return
+    facts["rollout_previous"] = str(before.number)
+    changes = [redact.redact(line) for line in workloads.template_diff(before.template, current.template)]
+    facts["rollout_diff"] = "\n".join(changes)
+    when = "at an unknown time"
+    if current.created is not None and not _reused(target, current):
+        facts["rollout_at"] = current.created.isoformat()
+        when = f"at {current.created:%Y-%m-%d %H:%M:%S} UTC"
+    cause = f" ({current.change_cause})" if current.change_cause else ""
+    body = "\n".join(changes) or "the pod template is the same"
+    gathering.add(
+        "rollout", f"Change from revision {before.number} to revision {current.number}, rolled out {when}{cause}", body
+    )
+
+
+def _reused(target: model.Target, revision: workloads.Revision) -> bool:
+    """Whether the ReplicaSet had another revision number before (a rollback): its age is not the rollout's then."""
+    for replicaset in target.replicasets:
+        metadata: Mapping[str, object] = replicaset.get("metadata") or {}
+        if metadata.get("uid") == revision.replicaset.uid:
+            annotations = metadata.get("annotations")
+            return isinstance(annotations, dict) and bool(annotations.get(workloads.REVISION_HISTORY))
+    return False

@@ -1,0 +1,194 @@
+"""Turns raw objects into evidence that a person reads: the suspect container, its state, its events, the nodes. Pure.
+
+Called by `collecting`; what comes out is redacted there.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from k8s import fields, model, objects, workloads
+
+EVENT_LINES = 12
+NODE_LINES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The container whose log and events are worth reading."""
+
+    pod: model.ResourceRef
+    container: str
+    restarted: bool
+    """It has a life before this one, with a log of its own."""
+    ran: bool
+    """It ran at all: a container that could not be created has no log."""
+    status: model.Json
+
+
+def suspect(problem: model.Problem, target: model.Target | None) -> Suspect | None:
+    """The pod of the primary finding, else the least well pod of the workload; None where there is no pod."""
+    shown = next((finding for finding in problem.findings if finding.resource.kind == "Pod"), None)
+    pods = () if target is None else target.pods
+    if shown is None:
+        sick = [pod for pod in pods if not workloads.pod_ready(pod)]
+        if not sick:
+            return None
+        worst = max(sick, key=_restarts)
+        return _suspect(workloads.reference(worst, "Pod"), worst, "")
+    raw = next((pod for pod in pods if fields.uid(pod) == shown.resource.uid), None)
+    if raw is None:
+        ran = "exit_code" in shown.facts or shown.kind in {"NotReady", "OOMKilled", "CrashLoopBackOff"}
+        return Suspect(shown.resource, shown.container, shown.facts.get("restarts", "0") != "0", ran, {})
+    return _suspect(shown.resource, raw, shown.container)
+
+
+def _statuses(pod: model.Json) -> list[model.Json]:
+    found: list[model.Json] = []
+    for key in ("initContainerStatuses", "containerStatuses"):
+        found += fields.items(pod, "status", key)
+    return found
+
+
+def _restarts(pod: model.Json) -> int:
+    return sum(fields.count(one, "restartCount") for one in _statuses(pod))
+
+
+def _suspect(ref: model.ResourceRef, pod: model.Json, container: str) -> Suspect:
+    statuses = _statuses(pod)
+    named = next((one for one in statuses if fields.text(one, "name") == container), None)
+    failing = named or next((one for one in statuses if not one.get("ready")), None) or {}
+    restarted = fields.count(failing, "restartCount") > 0 or bool(fields.mapping(failing, "lastState"))
+    running = bool(fields.mapping(failing, "state", "running") or fields.mapping(failing, "state", "terminated"))
+    name = container or fields.text(failing, "name")
+    return Suspect(ref, name, restarted, restarted or running, failing)
+
+
+def status(problem: model.Problem, target: model.Target | None, found: Suspect | None) -> str:
+    """Describe-level facts: each finding, the workload's counters, the suspect container's states and limits."""
+    lines = [f"{finding.kind}: {finding.message}" for finding in problem.findings[:6]]
+    if len(problem.findings) > len(lines):
+        lines.append(f"… and {len(problem.findings) - len(lines)} more findings")
+    if target is not None and target.object is not None:
+        lines.append(_counters(target))
+    if found is not None and found.status:
+        lines.append(_container(found))
+    return "\n".join(lines)
+
+
+def _counters(target: model.Target) -> str:
+    obj, kind = target.object or {}, target.ref.kind
+    updated = fields.count(obj, "status", "updatedNumberScheduled" if kind == "DaemonSet" else "updatedReplicas")
+    text = f"{target.ref}: {workloads.ready(obj, kind)} of {workloads.desired(obj, kind)} ready, {updated} updated"
+    current = workloads.current_revision(target)
+    return text if current is None else f"{text}, revision {current.number} ({', '.join(current.images)})"
+
+
+def _container(found: Suspect) -> str:
+    parts = [f"container {found.container} of pod {found.pod.name}: {_state(fields.mapping(found.status, 'state'))}"]
+    last = fields.mapping(found.status, "lastState")
+    if last:
+        parts.append(f"before that {_state(last)}")
+    parts.append(f"{fields.count(found.status, 'restartCount')} restarts")
+    return "; ".join(parts)
+
+
+def _state(state: Mapping[str, object]) -> str:
+    for name in ("waiting", "terminated", "running"):
+        detail = state.get(name)
+        if not isinstance(detail, dict):
+            continue
+        if name == "running":
+            return f"running since {detail.get('startedAt', 'an unknown time')}"
+        reason = detail.get("reason") or "no reason given"
+        if name == "waiting":
+            return f"waiting, {reason}"
+        return f"ended with exit code {detail.get('exitCode')} ({reason}) at {detail.get('finishedAt')}"
+    return "in no known state"
+
+
+def events(found: Iterable[model.Json], now: datetime) -> str:
+    """One line each, newest first: how often, how long ago, reason and message. Warnings before the rest."""
+    unique = {fields.uid(event) or str(event): event for event in found}.values()
+    ranked = sorted(unique, key=_when, reverse=True)
+    ranked.sort(key=lambda event: event.get("type") != "Warning")
+    lines = [_event(event, now) for event in ranked[:EVENT_LINES]]
+    if len(ranked) > EVENT_LINES:
+        lines.append(f"… and {len(ranked) - EVENT_LINES} more")
+    return "\n".join(lines)
+
+
+def _when(event: model.Json) -> str:
+    series = fields.mapping(event, "series")
+    for value in (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime")):
+        if isinstance(value, str) and value:
+            return value
+    return fields.text(event, "metadata", "creationTimestamp")
+
+
+def _event(event: model.Json, now: datetime) -> str:
+    count = max(fields.count(event, "count"), fields.count(event, "series", "count"), 1)
+    moment = objects.moment(_when(event))
+    ago = "at an unknown time" if moment is None else f"{duration((now - moment).total_seconds())} ago"
+    times = f" ×{count}" if count > 1 else ""
+    message = " ".join(fields.text(event, "message").split())
+    return f"{fields.text(event, 'reason')}{times}, {ago}: {message[:400]}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `7 min`, `3 h`, `5 d`: as a person says it."""
+    total = max(0, int(seconds))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if total >= 2 * size or (unit == "min" and total >= size):
+            return f"{total // size} {unit}"
+    return f"{total} s"
+
+
+def scaling(found: Sequence[model.Json]) -> dict[str, str]:
+    """Who scaled the workload last, from its controller's events: `scaled_from`, `scaled_to`. Empty where unknown.
+
+    `Scaled up replica set api-5d to 5 from 3`; a rollout scales too, but never the whole at one step from n to more
+    than n while another set goes down, so only a lone upward step within the events is taken.
+    """
+    steps = [event for event in found if fields.text(event, "reason") == "ScalingReplicaSet"]
+    downs = [event for event in steps if fields.text(event, "message").startswith("Scaled down")]
+    ups = [event for event in steps if fields.text(event, "message").startswith("Scaled up")]
+    if downs or not ups:
+        return {}
+    words = fields.text(ups[0], "message").split()
+    if len(words) < 4 or words[-2] != "from" or not (words[-1].isdigit() and words[-3].isdigit()):
+        return {}
+    if words[-1] == "0":
+        return {}
+    return {"scaled_from": words[-1], "scaled_to": words[-3]}
+
+
+def nodes(found: Sequence[model.Json], problem: model.Problem) -> str:
+    """One line a node: its state and what it can hold; for a node's own problem, its conditions."""
+    if not found:
+        return ""
+    if problem.subject.kind == "Node":
+        return "\n".join(_conditions(found[0]))
+    lines = []
+    for node in found[:NODE_LINES]:
+        holds = fields.mapping(node, "status", "allocatable")
+        state = "ready" if fields.text(fields.condition(node, "Ready"), "status") == "True" else "not ready"
+        cordoned = ", cordoned" if fields.value(node, "spec", "unschedulable") else ""
+        name = fields.text(node, "metadata", "name")
+        lines.append(
+            f"{name}: {state}{cordoned}; can hold cpu {holds.get('cpu', '?')}, memory {holds.get('memory', '?')}"
+        )
+    if len(found) > NODE_LINES:
+        lines.append(f"… and {len(found) - NODE_LINES} more nodes")
+    return "\n".join(lines)
+
+
+def _conditions(node: model.Json) -> Iterable[str]:
+    for condition in fields.items(node, "status", "conditions"):
+        yield (
+            f"{fields.text(condition, 'type')}={fields.text(condition, 'status')} since "
+            f"{fields.text(condition, 'lastTransitionTime') or 'an unknown time'}: "
+            f"{fields.text(condition, 'reason')} {fields.text(condition, 'message')}"
+        )
+    for taint in fields.items(node, "spec", "taints"):
+        yield f"taint {fields.text(taint, 'key')}:{fields.text(taint, 'effect')}"

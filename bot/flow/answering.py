@@ -1,0 +1,140 @@
+"""Answering: what `/watch` and App Home ask of the record. Reads only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot import errors
+from bot.domain import cards, incidents, ports, watches
+from bot.domain import words as sayings
+from k8s import model
+
+LIVE: tuple[incidents.State, ...] = ("open", "acknowledged", "snoozed")
+DAY = timedelta(hours=24)
+WORKLOAD_LISTS = {
+    "deployment": "deployments",
+    "statefulset": "statefulsets",
+    "daemonset": "daemonsets",
+    "job": "jobs",
+    "cronjob": "cronjobs",
+    "pod": "pods",
+}
+
+
+async def status(wired: ports.Ports, cluster: str = "") -> cards.Status:
+    """Raises NotPossible for a cluster that is not known."""
+    if cluster and cluster not in wired.eyes.clusters:
+        raise errors.NotPossible(sayings.unknown("cluster", cluster, wired.eyes.clusters))
+    async with wired.store.begin() as tx:
+        return await tx.cards.status(wired.clock(), cluster)
+
+
+async def listed(wired: ports.Ports, which: str, user: str) -> Sequence[incidents.Incident]:
+    """`open` (the default), `mine`, or `24h`. Raises NotPossible for another word."""
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        match which:
+            case "" | "open":
+                return await tx.incidents.search(states=LIVE)
+            case "mine":
+                return await tx.incidents.search(states=LIVE, user=user)
+            case "24h":
+                return await tx.incidents.search(states=(*LIVE, "resolved"), since=now - DAY)
+    raise errors.NotPossible(sayings.unknown("list of incidents", which, ("open", "mine", "24h")))
+
+
+async def show(wired: ports.Ports, words: str) -> cards.IncidentCard:
+    """One incident by `WK-12`, `#12` or `12`. Raises NotPossible where there is none."""
+    digits = words.strip().lstrip("#").upper().removeprefix("WK-")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        raise errors.NotPossible(f"`{words}` is no incident: give its number, for example `WK-12`.")
+    async with wired.store.begin() as tx:
+        card = await tx.cards.incident(int(digits))
+    if card is None:
+        raise errors.NotPossible(f"There is no incident WK-{digits}. `/watch incidents` lists those there are.")
+    return card
+
+
+async def audited(wired: ports.Ports, words: str) -> cards.AuditPage:
+    """The trail of an incident (`WK-12`), of a person (`<@U…>`), or of the last 24 h (the default)."""
+    text = words.strip()
+    async with wired.store.begin() as tx:
+        if text in ("", "24h"):
+            return await tx.trail.page(since=wired.clock() - DAY)
+        if text.startswith("<@") and text.endswith(">"):
+            return await tx.trail.page(actor=text[2:-1].partition("|")[0])
+    found = await show(wired, text)
+    async with wired.store.begin() as tx:
+        return await tx.trail.page(incident_id=found.incident.id)
+
+
+async def watch_named(wired: ports.Ports, name: str) -> watches.Watch:
+    """Raises NotPossible, with the nearest name, where there is none."""
+    async with wired.store.begin() as tx:
+        found = await tx.watches.named(name)
+        known = () if found is not None else tuple(watch.name for watch in await tx.watches.all())
+    if found is None:
+        raise errors.NotPossible(sayings.unknown("watch", name, known))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What `/watch now` names: `[cluster/]namespace[/kind/name]`; empty parts mean all."""
+
+    watch: watches.Watch
+    scope: model.Scope | None = None
+    workload: str = ""
+    """`Kind/namespace/name` for filtering the answer; empty for all."""
+
+
+async def places(wired: ports.Ports, words: str) -> Sequence[Place]:
+    """The watches to sweep now, and how narrowly. Raises NotPossible with near names for what does not exist."""
+    async with wired.store.begin() as tx:
+        active = [watch for watch in await tx.watches.all() if watch.state == "active"]
+    if not active:
+        raise errors.NotPossible("There is no active watch. Add one: `/watch add <cluster> [namespaces…]`.")
+    parts = [part for part in words.strip().split("/") if part]
+    if not parts:
+        return [Place(watch) for watch in active]
+    if parts[0] in wired.eyes.clusters:
+        active = [watch for watch in active if watch.cluster == parts[0]]
+        parts = parts[1:]
+        if not active:
+            raise errors.NotPossible("That cluster has no active watch. Add one: `/watch add <cluster>`.")
+        if not parts:
+            return [Place(watch) for watch in active]
+    return [await _place(wired, active, parts)]
+
+
+async def _place(wired: ports.Ports, active: Sequence[watches.Watch], parts: Sequence[str]) -> Place:
+    namespace = parts[0]
+    watch = next((one for one in active if one.scope.includes(namespace)), None)
+    if watch is None:
+        raise errors.NotPossible(
+            f"No active watch looks at namespace `{namespace}`. `/watch list` shows what they see."
+        )
+    known = await wired.eyes.names(watch.cluster, "namespaces")
+    if namespace not in known:
+        raise errors.NotPossible(sayings.unknown("namespace", namespace, known))
+    scope = model.Scope((namespace,))
+    if len(parts) == 1:
+        return Place(watch, scope)
+    kinds = WORKLOAD_LISTS
+    if len(parts) != 3 or parts[1].lower().rstrip("s") not in kinds:
+        raise errors.NotPossible(
+            f"`{'/'.join(parts)}` is no workload: write `namespace/kind/name`, where kind is one of {', '.join(kinds)}."
+        )
+    kind = parts[1].lower().rstrip("s")
+    names = await wired.eyes.names(watch.cluster, kinds[kind], namespace)
+    if parts[2] not in names:
+        raise errors.NotPossible(sayings.unknown(f"{kind} in {namespace}", parts[2], names))
+    return Place(watch, scope, f"{kind}/{namespace}/{parts[2]}")
+
+
+def concerns(place: Place, subject: model.ResourceRef) -> bool:
+    """Whether an incident's subject lies in the place that was asked for."""
+    scope = place.scope or place.watch.scope
+    if subject.namespace and not scope.includes(subject.namespace):
+        return False
+    return not place.workload or place.workload.lower() == str(subject).lower()

@@ -1,0 +1,108 @@
+"""Examining: a fresh look at one problem, or at a whole cluster with nothing stored (`watchkeeper sweep`).
+
+The diagnosing worker comes here for the problem of an incident as it is now, so that a diagnosis never rests on what a
+sweep of some minutes ago, or of a process that died, had in memory.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from bot import errors
+from bot.domain import diagnoses, incidents, looks, ports, watches
+from k8s import catalogue, detection, guardrails, model, redact
+
+Diagnose = Callable[[model.Problem, diagnoses.Dossier, datetime], diagnoses.Diagnosis]
+
+PARALLEL = 4
+"""Problems examined at a time."""
+
+
+async def problem_of(wired: ports.Ports, incident: incidents.Incident) -> model.Problem | None:
+    """The incident's problem as a fresh look shows it; None where it is gone. Raises ClusterUnavailable."""
+    namespace = incident.subject.namespace
+    scope = model.Scope((namespace,)) if namespace else model.Scope()
+    snapshot = await wired.eyes.look(incident.cluster, scope)
+    found = await asyncio.to_thread(detection.detect, snapshot)
+    return next((problem for problem in found.problems if problem.subject.same(incident.subject)), None)
+
+
+async def unwant(tx: ports.Tx, incident_id: int) -> None:
+    """The incident wants no diagnosis any more."""
+    current = await tx.incidents.get(incident_id)
+    if current is not None:
+        await tx.incidents.save(replace(current, diagnosis_wanted=False))
+        await tx.incidents.release_diagnosis(incident_id)
+
+
+async def look(wired: ports.Ports, cluster: str, scope: model.Scope, diagnose: Diagnose | None) -> looks.Look:
+    """One look, with diagnoses and worked-out remedies where `diagnose` is given. Nothing is written anywhere."""
+    snapshot = await wired.eyes.look(cluster, scope)
+    found = await asyncio.to_thread(detection.detect, snapshot)
+    status, summary = watches.summarise(snapshot, len(found.findings), len(found.problems))
+    examined = [looks.Examined(problem) for problem in found.problems]
+    if diagnose is not None:
+        gate = asyncio.Semaphore(PARALLEL)
+        examined = list(
+            await asyncio.gather(*(_examine(wired, cluster, problem, diagnose, gate) for problem in found.problems))
+        )
+    return looks.Look(
+        cluster=cluster,
+        taken_at=snapshot.taken_at,
+        status=status,
+        summary=summary,
+        pods=len(snapshot.pods),
+        nodes=len(snapshot.nodes),
+        seconds=snapshot.seconds,
+        findings=tuple(replace(finding, message=redact.redact(finding.message)) for finding in found.findings),
+        examined=tuple(examined),
+        muted=found.muted,
+        degraded=dict(snapshot.degraded),
+    )
+
+
+async def _examine(
+    wired: ports.Ports, cluster: str, problem: model.Problem, diagnose: Diagnose, gate: asyncio.Semaphore
+) -> looks.Examined:
+    async with gate:
+        dossier = await wired.witness.collect(cluster, problem)
+        found = diagnose(problem, dossier, wired.clock())
+        remedies: list[looks.Remedy] = []
+        refused: list[str] = []
+        for candidate in found.candidates:
+            reasons = await _work_out(wired, cluster, problem, candidate, remedies)
+            refused += [redact.redact(reason) for reason in reasons]
+    return looks.Examined(problem, dossier.evidence, found, tuple(remedies), tuple(refused))
+
+
+async def _work_out(
+    wired: ports.Ports,
+    cluster: str,
+    problem: model.Problem,
+    candidate: diagnoses.Candidate,
+    remedies: list[looks.Remedy],
+) -> tuple[str, ...]:
+    """Adds the worked-out remedy, or says why there is none. The policy is asked as if anyone might approve."""
+    now = wired.clock()
+    try:
+        target = await wired.eyes.target(cluster, candidate.action)
+    except errors.ClusterUnavailable as error:
+        return (f"{model.name_of(candidate.action)}: {error}",)
+    if problems := catalogue.problems(candidate.action, target):
+        return tuple(problems)
+    plan = catalogue.plan(candidate.action, target, now)
+    verdict = guardrails.judge(
+        candidate.action,
+        plan,
+        target,
+        subject=problem.subject,
+        policy=guardrails.Policy(approvers=(guardrails.ANYONE,)),
+        history=guardrails.History(),
+        mode="approve",
+        now=now,
+    )
+    if not verdict.allowed:
+        return verdict.reasons
+    remedies.append(looks.Remedy(plan, redact.redact(candidate.why)))
+    return ()

@@ -1,0 +1,215 @@
+"""Executing: the approved action is done once, by whichever replica takes its row, and its end is recorded honestly.
+
+The row says `executing` before anything is sent to the cluster. So a process that dies leaves a row whose lease runs
+out; such a row is never executed again: it becomes `unknown`, the cluster is looked at, and what is found is told.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot import errors
+from bot.domain import audit, incidents, ports, proposals, watches
+from k8s import guardrails, model, redact
+
+DONE: tuple[ports.ViewKind, ...] = ("parent", "progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One execution with the rows around it."""
+
+    execution: proposals.Execution
+    proposal: proposals.Proposal
+    incident: incidents.Incident
+    watch: watches.Watch | None
+    history: guardrails.History
+
+
+async def take(wired: ports.Ports) -> Job | None:
+    """Claims one queued execution and says so in the trail, in one transaction. None where there is none."""
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        execution = await tx.executions.claim(wired.owner, now, wired.rules.lease)
+        if execution is None:
+            return None
+        job = await _job(wired, tx, execution, now)
+        await tx.proposals.move(job.proposal.id, "approved", "executing", now)
+        await _tell(tx, job, "execution:started", now, {"owner": wired.owner})
+        await _show(tx, job, now)
+    wired.bell.ring()
+    return job
+
+
+async def do(wired: ports.Ports, job: Job) -> model.Outcome:
+    """Does it, renewing the lease meanwhile. The executor asks for the lease once more right before it writes."""
+    hand = wired.hands(job.incident.cluster)
+    if hand is None:
+        return model.Outcome("refused", "Read-only: nothing is changed in any cluster from here.")
+    async with _renewing(wired, job.execution):
+        try:
+            return await hand.execute(
+                job.proposal.action,
+                job.execution.permit,
+                proposal=str(job.proposal.id),
+                subject=job.incident.subject,
+                policy=wired.rules.policy,
+                history=job.history,
+                mode="approve" if job.watch is None else job.watch.mode,
+                planned_at=job.proposal.planned_at,
+                pins=job.proposal.pins,
+                now=wired.clock,
+                fence=_Fence(wired, job.execution),
+            )
+        except errors.ClusterUnavailable as error:
+            return model.Outcome("failed", f"The cluster did not answer, and nothing was written: {error}")
+
+
+async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
+    """Records how it ended, and starts its verification. False where the row was taken over meanwhile."""
+    now = wired.clock()
+    told = model.Outcome(
+        outcome.status, redact.redact(outcome.detail), outcome.pre_image, tuple(map(redact.redact, outcome.moved))
+    )
+    async with wired.store.begin() as tx:
+        if not await tx.executions.finish(job.execution.id, wired.owner, told, now):
+            return False
+        await tx.proposals.move(job.proposal.id, "executing", told.status, now)
+        data = {"status": told.status, "detail": told.detail, "moved": list(told.moved)}
+        await _tell(tx, job, "execution:ended", now, data)
+        if told.status == "succeeded":
+            await tx.verifications.start(job.proposal.id, now)
+            if job.proposal.undo_of is not None:
+                await _undone(tx, job, job.proposal.undo_of, now)
+        elif told.status in ("stale", "already-fixed"):
+            await _look_again(tx, job)
+        await _show(tx, job, now)
+    wired.bell.ring()
+    return True
+
+
+async def orphans(wired: ports.Ports) -> int:
+    """Takes over what dead replicas left: marks it unknown, looks at the cluster, says what is there; how many."""
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        found = await tx.executions.orphans(wired.owner, now, wired.rules.lease)
+        jobs = [await _job(wired, tx, execution, now) for execution in found]
+    for job in jobs:
+        await _look_at(wired, job)
+    return len(jobs)
+
+
+async def _look_at(wired: ports.Ports, job: Job) -> None:
+    """Only looks. Whatever it finds, nothing is written to the cluster again."""
+    hand = wired.hands(job.incident.cluster)
+    there: bool | None = False
+    blind = ""
+    try:
+        if hand is not None:
+            there = await hand.look(job.proposal.action, job.proposal.operations)
+        else:
+            blind = "read-only now, so the cluster was not looked at"
+    except errors.ClusterUnavailable as error:
+        blind = f"the cluster could not be looked at: {error}"
+    outcome = model.Outcome("unknown", _seen(there, blind))
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        if not await tx.executions.finish(job.execution.id, wired.owner, outcome, now):
+            return
+        await tx.proposals.move(job.proposal.id, "executing", "unknown", now)
+        data = {"status": "unknown", "detail": outcome.detail, "previous_owner": job.execution.owner}
+        await _tell(tx, job, "execution:orphaned", now, data)
+        if there and not blind:
+            await tx.verifications.start(job.proposal.id, now)
+        else:
+            await _look_again(tx, job)
+        await _show(tx, job, now)
+    wired.bell.ring()
+
+
+def _seen(there: bool | None, blind: str) -> str:
+    if blind:
+        return f"The process that executed this died; {blind}. It is not tried again."
+    if there is None:
+        return "The process that executed this died; its target is gone now. It is not tried again."
+    if there:
+        return "The process that executed this died; the change is there, so it had been made. Verifying it now."
+    return "The process that executed this died before the change was made; nothing was written. It is not tried again."
+
+
+async def _job(wired: ports.Ports, tx: ports.Tx, execution: proposals.Execution, now: datetime) -> Job:
+    proposal = await tx.proposals.get(execution.proposal_id)
+    incident = None if proposal is None else await tx.incidents.get(proposal.incident_id)
+    if proposal is None or incident is None:
+        raise errors.NotPossible(f"Execution {execution.id} has lost its proposal: the database was changed by hand.")
+    watch = await tx.watches.get(incident.watch_id)
+    history = await tx.proposals.recent_executions(incident.cluster, now - wired.rules.history)
+    others = tuple(past for past in history.executions if past.status != "executing")
+    return Job(execution, proposal, incident, watch, guardrails.History(others))
+
+
+async def _undone(tx: ports.Tx, job: Job, original: int, now: datetime) -> None:
+    """The change of the original proposal is taken back."""
+    row = await tx.proposals.get(original)
+    if row is not None and proposals.may_follow(row.state, "undone"):
+        await tx.proposals.move(original, row.state, "undone", now)
+        await _tell(tx, job, "proposal:undone", now, {"by": job.proposal.id}, original)
+
+
+async def _look_again(tx: ports.Tx, job: Job) -> None:
+    """The cluster is not as it was proposed for: a fresh diagnosis, and a fresh proposal where there is one."""
+    current = await tx.incidents.get(job.incident.id)
+    if current is not None and current.live:
+        await tx.incidents.save(replace(current, diagnosis_wanted=True))
+
+
+async def _show(tx: ports.Tx, job: Job, now: datetime) -> None:
+    for kind in DONE:
+        await tx.views.want(kind, channel=job.incident.channel, incident_id=job.incident.id, due=now)
+
+
+async def _tell(
+    tx: ports.Tx, job: Job, tag: str, now: datetime, data: Mapping[str, object], proposal_id: int | None = None
+) -> None:
+    about = job.proposal.id if proposal_id is None else proposal_id
+    event = audit.Event(tag, job.incident.cluster, "watchkeeper", now, job.incident.id, about, data)
+    await tx.trail.append(event)
+
+
+class _Fence:
+    """Asked by the executor right before the write: is this execution still ours, and its lease still running?"""
+
+    def __init__(self, wired: ports.Ports, execution: proposals.Execution) -> None:
+        self._wired = wired
+        self._execution = execution
+
+    async def __call__(self) -> bool:
+        now = self._wired.clock()
+        try:
+            async with self._wired.store.begin() as tx:
+                until = now + self._wired.rules.lease
+                return await tx.executions.renew(self._execution.id, self._wired.owner, until, now)
+        except errors.StoreUnavailable:
+            return False
+
+
+@contextlib.asynccontextmanager
+async def _renewing(wired: ports.Ports, execution: proposals.Execution) -> AsyncIterator[None]:
+    """Renews the lease at a third of its length while the body runs."""
+    fence = _Fence(wired, execution)
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(wired.rules.lease.total_seconds() / 3)
+            if not await fence():
+                return
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beating

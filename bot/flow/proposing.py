@@ -1,0 +1,204 @@
+"""Proposing: from a diagnosis' candidates to at most one exact proposal, checked before anybody is asked.
+
+Every candidate is worked out against the freshly read target, judged by the policy and dry-run on the server. What does
+not pass is not offered, and the card says why. The digest of what passed is what a person approves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from bot import errors
+from bot.domain import audit, diagnoses, incidents, ports, proposals
+from k8s import catalogue, guardrails, model, redact
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What became of the candidates: one proposal not yet stored, or none and why."""
+
+    proposal: proposals.Proposal | None
+    refused: tuple[str, ...] = ()
+
+
+async def draft(
+    wired: ports.Ports,
+    incident: incidents.Incident,
+    mode: guardrails.Mode,
+    candidates: Sequence[diagnoses.Candidate],
+    *,
+    kind: Literal["remedy", "undo"] = "remedy",
+    undo_of: int | None = None,
+) -> Drafted:
+    """The first candidate that may be done, as a proposal; reads the cluster, writes nothing anywhere."""
+    refused: list[str] = []
+    for candidate in candidates:
+        drafting = _Draft(wired, incident, mode, candidate)
+        reasons = await drafting.check()
+        if reasons:
+            name = model.name_of(candidate.action)
+            refused += [redact.redact(f"{name} was considered: {reason}") for reason in reasons]
+            continue
+        return Drafted(drafting.proposal(kind, undo_of), tuple(refused))
+    return Drafted(None, tuple(refused))
+
+
+class _Draft:
+    """One candidate being worked out."""
+
+    def __init__(
+        self,
+        wired: ports.Ports,
+        incident: incidents.Incident,
+        mode: guardrails.Mode,
+        candidate: diagnoses.Candidate,
+    ) -> None:
+        self._wired = wired
+        self._incident = incident
+        self._mode = mode
+        self._candidate = candidate
+        self._now = wired.clock()
+
+    async def check(self) -> Sequence[str]:
+        """Why it cannot be offered; empty where it can."""
+        action, cluster = self._candidate.action, self._incident.cluster
+        policy = self._wired.rules.policy
+        hand = self._wired.hands(cluster)
+        if self._mode == "observe":
+            return ["this watch only observes"]
+        if hand is None:
+            return ["read-only: nothing is changed in any cluster from here"]
+        try:
+            target = await self._wired.eyes.target(cluster, action)
+            if problems := catalogue.problems(action, target):
+                return problems
+            self._plan = catalogue.plan(action, target, self._now)
+            async with self._wired.store.begin() as tx:
+                history = await tx.proposals.recent_executions(cluster, self._now - self._wired.rules.history)
+            self._verdict = guardrails.judge(
+                action,
+                self._plan,
+                target,
+                subject=self._incident.subject,
+                policy=policy,
+                history=history,
+                mode=self._mode,
+                now=self._now,
+            )
+            if not self._verdict.allowed:
+                return self._verdict.reasons
+            self._dry_run = await hand.dry_run(self._plan)
+        except errors.ClusterUnavailable as error:
+            return [f"the cluster did not answer: {error}"]
+        if not self._dry_run.accepted:
+            return [f"the API server would refuse it: {self._dry_run.message}"]
+        return []
+
+    def proposal(self, kind: Literal["remedy", "undo"], undo_of: int | None) -> proposals.Proposal:
+        plan, rules = self._plan, self._wired.rules
+        return proposals.Proposal(
+            id=0,
+            incident_id=self._incident.id,
+            kind=kind,
+            undo_of=undo_of,
+            action=plan.action,
+            planned_at=self._now,
+            operations=plan.operations,
+            pins=dict(plan.pins),
+            digest=self._verdict.digest,
+            policy=rules.policy.hash,
+            kubectl=plan.kubectl,
+            summary=redact.redact(plan.summary),
+            why=redact.redact(self._candidate.why),
+            risk=self._verdict.tier,
+            blast=replace(plan.blast, note=redact.redact(plan.blast.note)),
+            inverse=plan.inverse,
+            irreversible=plan.irreversible,
+            diff=tuple(self._dry_run.diff),
+            warnings=tuple(redact.redact(warning) for warning in self._verdict.warnings),
+            state="proposed",
+            created_at=self._now,
+            expires_at=self._now + (rules.undo_ttl if kind == "undo" else rules.proposal_ttl),
+        )
+
+
+async def publish(
+    wired: ports.Ports,
+    incident: incidents.Incident,
+    found: diagnoses.Diagnosis,
+    evidence: Sequence[diagnoses.Evidence],
+    drafted: Drafted,
+) -> None:
+    """Stores the diagnosis and the proposal, in place of earlier open ones, and shows them. One transaction.
+
+    Where the incident was resolved, or an approved action is under way, no new proposal takes the field.
+    """
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        await tx.incidents.lock(incident.cluster)
+        current = await tx.incidents.get(incident.id)
+        if current is None:
+            return
+        await tx.incidents.save(replace(current, diagnosis_wanted=False))
+        await tx.incidents.release_diagnosis(incident.id)
+        if not current.live:
+            return
+        await tx.diagnoses.save(incident.id, found, evidence, drafted.refused, now)
+        data = {"cause": found.cause, "confidence": found.confidence, "by": found.by, "evidence": len(evidence)}
+        await _tell(tx, current, "diagnosis:made", now, data)
+        rows = await tx.proposals.of_incident(incident.id)
+        if not any(row.state in proposals.RUNNING for row in rows):
+            await _supersede(tx, current, rows, now)
+            if drafted.proposal is not None:
+                added = await tx.proposals.add(drafted.proposal)
+                data = {"kubectl": added.kubectl, "digest": added.digest, "policy": added.policy, "risk": added.risk}
+                await _tell(tx, current, "proposal:made", now, data, added.id)
+        for kind in _REPLIES:
+            await tx.views.want(kind, channel=current.channel, incident_id=current.id, due=now)
+    wired.bell.ring()
+
+
+_REPLIES: tuple[ports.ViewKind, ...] = ("parent", "evidence", "progress")
+
+
+async def _supersede(
+    tx: ports.Tx, incident: incidents.Incident, rows: Sequence[proposals.Proposal], now: datetime
+) -> None:
+    for row in rows:
+        if (
+            row.state == "proposed"
+            and row.kind == "remedy"
+            and await tx.proposals.move(row.id, "proposed", "superseded", now)
+        ):
+            await _tell(tx, incident, "proposal:superseded", now, {"why": "a newer diagnosis"}, row.id)
+
+
+async def _tell(
+    tx: ports.Tx,
+    incident: incidents.Incident,
+    tag: str,
+    now: datetime,
+    data: Mapping[str, object],
+    proposal_id: int | None = None,
+) -> None:
+    await tx.trail.append(audit.Event(tag, incident.cluster, "watchkeeper", now, incident.id, proposal_id, data))
+
+
+async def expire(wired: ports.Ports) -> int:
+    """Ends proposals that nobody answered in time, each with its own name; how many."""
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        rows = await tx.proposals.expired(now)
+        ended = 0
+        for row in rows:
+            incident = await tx.incidents.get(row.incident_id)
+            if incident is None or not await tx.proposals.move(row.id, "proposed", "expired", now):
+                continue
+            ended += 1
+            await _tell(tx, incident, "proposal:expired", now, {"kind": row.kind}, row.id)
+            for kind in _REPLIES[::2]:
+                await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
+    if ended:
+        wired.bell.ring()
+    return ended

@@ -1,0 +1,70 @@
+"""Watching: adding, pausing, resuming and removing watches, as people ask for by `/watch`."""
+
+from datetime import datetime
+
+from bot import errors
+from bot.domain import audit, incidents, ports, watches, words
+
+REMOVED = "The watch was removed; what became of the problem is not known."
+
+
+async def add(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:
+    """Raises NotPossible where the name is taken or the cluster is not known."""
+    if new.cluster not in wired.eyes.clusters:
+        raise errors.NotPossible(words.unknown("cluster", new.cluster, wired.eyes.clusters))
+    plain = [namespace for namespace in new.scope.include if not set(namespace) & set("*?[")]
+    known = await wired.eyes.names(new.cluster, "namespaces") if plain else ()
+    for namespace in plain:
+        if namespace not in known:
+            raise errors.NotPossible(words.unknown(f"namespace in {new.cluster}", namespace, known))
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        added = await tx.watches.add(new, now)
+        if added is None:
+            raise errors.NotPossible(f"There is a watch `{new.name}` already: take another name, or remove it first.")
+        data = {"name": new.name, "cluster": new.cluster, "include": list(new.scope.include), "cron": new.cron}
+        await tx.trail.append(audit.Event("watch:added", "-", new.created_by, now, data=data))
+    return added
+
+
+async def pause(wired: ports.Ports, watch: watches.Watch, user: str) -> None:
+    await _move(wired, watch, ("active",), "paused", user)
+
+
+async def resume(wired: ports.Ports, watch: watches.Watch, user: str) -> None:
+    await _move(wired, watch, ("paused",), "active", user)
+
+
+async def remove(wired: ports.Ports, watch: watches.Watch, user: str) -> int:
+    """Removes it and closes its incidents, whose state nobody looks at any more; how many."""
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        if not await tx.watches.set_state(watch.id, ("active", "paused"), "removed"):
+            raise errors.NotPossible(f"Watch `{watch.name}` is removed already.")
+        await tx.trail.append(audit.Event("watch:removed", "-", user, now, data={"name": watch.name}))
+        await tx.incidents.lock(watch.cluster)
+        mine = [one for one in await tx.incidents.live(watch.cluster) if one.watch_id == watch.id]
+        for one in mine:
+            await _close(tx, one, user, now)
+    wired.bell.ring()
+    return len(mine)
+
+
+async def _close(tx: ports.Tx, one: incidents.Incident, user: str, now: datetime) -> None:
+    await tx.incidents.save(incidents.resolve(one, REMOVED, now))
+    for row in await tx.proposals.of_incident(one.id):
+        if row.state == "proposed":
+            await tx.proposals.move(row.id, "proposed", "superseded", now)
+    data = {"resolution": REMOVED}
+    await tx.trail.append(audit.Event("incident:resolved", one.cluster, user, now, one.id, None, data))
+    await tx.views.want("parent", channel=one.channel, incident_id=one.id, due=now)
+
+
+async def _move(
+    wired: ports.Ports, watch: watches.Watch, before: tuple[watches.State, ...], after: watches.State, user: str
+) -> None:
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        if not await tx.watches.set_state(watch.id, before, after):
+            raise errors.NotPossible(f"Watch `{watch.name}` is {after} already.")
+        await tx.trail.append(audit.Event(f"watch:{after}", "-", user, now, data={"name": watch.name}))

@@ -1,0 +1,166 @@
+"""The written forms of settings: durations, lists, tokens, channels, users, addresses, cron expressions.
+
+Pure. `bot.settings` checks every variable with these; a door may use `cron_fault` for what a person types. Each check
+returns the value or raises ValueError with what is wrong, never with the value: that might be a misplaced secret.
+"""
+
+import difflib
+import re
+import urllib.parse
+import zoneinfo
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pydantic
+from apscheduler.triggers import cron
+
+_TOKEN = re.compile(r"[A-Za-z0-9-]{4,}")
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}|#[\w-]{1,80}")
+_USER = re.compile(r"[UW][A-Z0-9]{2,}|\*")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)?")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parts(value: object) -> object:
+    """`a, b` → (a, b)."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def duration(value: object) -> object:
+    """`90s`, `15m`, `12h`, `2d`, `250ms`; a bare number is seconds."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("it is not a duration such as 90s, 15m or 12h")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
+
+
+def token(prefix: str) -> Callable[[pydantic.SecretStr | None], pydantic.SecretStr | None]:
+    """A check that a Slack token is of the right kind: they differ in their prefix, and are easily mixed up."""
+
+    def check(secret: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
+        if secret is not None:
+            text = secret.get_secret_value()
+            if not text.startswith(prefix):
+                raise ValueError(f"it does not begin with {prefix}")
+            if _TOKEN.fullmatch(text) is None:
+                raise ValueError("it holds characters that no such token has (a space, a line break or quotes?)")
+        return secret
+
+    return check
+
+
+def signing_secret(secret: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
+    """Slack's are 32 hex digits; stand-ins and proxies may have others, so only the obviously wrong is refused."""
+    if secret is not None and re.fullmatch(r"[A-Za-z0-9]{8,}", secret.get_secret_value()) is None:
+        raise ValueError("it is too short or holds characters that no signing secret has")
+    return secret
+
+
+def database(secret: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
+    """A Postgres address that can be taken apart."""
+    if secret is None:
+        return None
+    scheme = secret.get_secret_value().partition("://")[0]
+    if scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+        raise ValueError("it does not begin with postgresql://")
+    try:
+        _ = urllib.parse.urlsplit(secret.get_secret_value()).port
+    except ValueError:
+        raise ValueError("its host or port cannot be read (is the password percent-encoded?)") from None
+    return secret
+
+
+def url(value: str) -> str:
+    """A http or https address, with the slash at its end that joining needs."""
+    parts = urllib.parse.urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("it is not a http or https address")
+    return value if value.endswith("/") else value + "/"
+
+
+def channel(value: str) -> str:
+    """A Slack channel id, or `#name`: lower case, at most 80 characters (https://api.slack.com/methods/conversations.create)."""
+    if value and (_CHANNEL.fullmatch(value) is None or value != (value.lower() if value[0] == "#" else value)):
+        raise ValueError("it is neither a channel id such as C0123456789 nor a name such as #oncall")
+    return value
+
+
+def users(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Slack user ids (U…, or W… in an Enterprise Grid), or `*`."""
+    for number, value in enumerate(values, 1):
+        if _USER.fullmatch(value) is None:
+            raise ValueError(f"entry {number} is no Slack user id")
+    return values
+
+
+def zone(value: str) -> str:
+    """An IANA time zone that this machine knows."""
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(value, sorted(zoneinfo.available_timezones()), 1, 0.7)
+        raise ValueError("no such time zone" + (f" (did you mean {near[0]}?)" if near else "")) from None
+    return value
+
+
+def schedule(value: str) -> str:
+    """A cron expression, by `cron_fault`."""
+    if fault := cron_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+def schedule_or_off(value: str) -> str:
+    """A cron expression, or `off`."""
+    return value if value == "off" else schedule(value)
+
+
+def home(value: Path) -> Path:
+    """With `~` made the home folder."""
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no home folder to put it in") from None
+
+
+def flag(value: object) -> object:
+    """https://no-color.org: any value but the empty one."""
+    return value.lower() not in {"0", "false", "no"} if isinstance(value, str) else value
+
+
+_CRON_PARTS = (("minute", "0-59"), ("hour", "0-23"), ("day", "1-31"), ("month", "1-12"), ("day_of_week", "mon-sun"))
+
+
+def cron_fault(expression: str) -> str:
+    """What is wrong with a cron expression, naming the part; empty where it is good.
+
+    Five parts as in crontab(5), with weekdays by name only: crontab counts them from Sunday, the scheduler from Monday,
+    and a report that comes on Tuesday instead of Monday is a fault that nobody would look for here.
+    """
+    parts = expression.split()
+    if len(parts) != len(_CRON_PARTS):
+        return f"it has {len(parts)} parts, not the five of a cron expression (minute hour day month weekday)"
+    for text, (name, bounds) in zip(parts, _CRON_PARTS, strict=True):
+        said = name.replace("day_of_week", "weekday")
+        if name == "day_of_week" and any(mark.isdigit() for mark in text.partition("/")[0]):
+            return "the weekday must be by name (mon, tue … sun): numbers do not mean the same day everywhere"
+        try:
+            cron.CronTrigger(**{name: text}, timezone=UTC)
+        except ValueError:
+            return f"the {said} is not within {bounds}, nor a list, range or step of it"
+    if (
+        cron.CronTrigger.from_crontab(expression, UTC).get_next_fire_time(None, datetime(2024, 1, 1, tzinfo=UTC))
+        is None
+    ):
+        return "there is no such day in any year"
+    return ""
+
+
+def in_words(span: timedelta) -> str:
+    """As it is written in a variable: `15m`, `90s`, `1.5s`."""
+    seconds = span.total_seconds()
+    unit = next((unit for unit in ("d", "h", "m") if seconds and seconds % _UNITS[unit] == 0), "s")
+    return f"{seconds / _UNITS[unit]:g}{unit}"

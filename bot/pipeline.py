@@ -1,0 +1,210 @@
+"""The pipeline: the only place that chains the stages, and the page to read first.
+
+    doors                stages
+    schedule ┐
+    /watch   ├─> sweeping ─> triage ─> diagnosing ─> proposing ─> approving ─> executing ─> verifying ─> reporting
+    button   ┘   snapshot    incidents  evidence      one exact    a person     once, with    did it
+                                        and cause     action       decides      a permit      help? undo
+
+Each stage commits its result together with its audit events. What comes next is a row that says so (an incident that
+wants a diagnosis, a queued execution, a pending verification), never a coroutine: so any replica goes on where another
+one died. The doors (`handlers`) call the upper half; the workers that `bot.main` runs call the lower half, in turns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain import approvals, cards, diagnoses, incidents, looks, ports, proposals, watches
+from bot.flow import (
+    answering,
+    approving,
+    diagnosing,
+    examining,
+    executing,
+    proposing,
+    reporting,
+    sweeping,
+    triage,
+    verifying,
+    watching,
+)
+from k8s import model
+
+
+@dataclass(frozen=True, slots=True)
+class SweptNow:
+    """The answer to `/watch now`."""
+
+    watch: watches.Watch
+    sweep: watches.Sweep | None
+    """None where it could not look; `error` says why."""
+    incidents: Sequence[incidents.Incident] = ()
+    error: str = ""
+
+
+class Pipeline:
+    """All that the doors and the workers may ask for."""
+
+    def __init__(self, wired: ports.Ports) -> None:
+        self._wired = wired
+
+    # --- sweeping: schedule and /watch now ------------------------------------------------------------------------
+
+    async def tick(self, watch: watches.Watch, slot: datetime, trigger: watches.Trigger = "schedule") -> bool:
+        """One scheduled sweep; False where another replica has this tick."""
+        sweep = await sweeping.claim(self._wired, watch, slot, trigger)
+        if sweep is None:
+            return False
+        await self._sweep(watch, sweep, None)
+        return True
+
+    async def sweep_now(self, words: str) -> Sequence[SweptNow]:
+        """`/watch now [cluster/]namespace[/kind/name]`. Raises NotPossible with near names."""
+        answers: list[SweptNow] = []
+        for place in await answering.places(self._wired, words):
+            sweep = await sweeping.claim(self._wired, place.watch, None, "command")
+            if sweep is None:
+                continue
+            swept = await self._sweep(place.watch, sweep, place.scope)
+            if swept is None:
+                async with self._wired.store.begin() as tx:
+                    failed = await tx.sweeps.latest(place.watch.id)
+                answers.append(SweptNow(place.watch, None, (), "" if failed is None else failed.error))
+                continue
+            async with self._wired.store.begin() as tx:
+                live = await tx.incidents.live(place.watch.cluster)
+            told = [one for one in live if answering.concerns(place, one.subject)]
+            answers.append(SweptNow(place.watch, swept.sweep, told))
+        return answers
+
+    async def _sweep(
+        self, watch: watches.Watch, sweep: watches.Sweep, scope: model.Scope | None
+    ) -> sweeping.Swept | None:
+        swept = await sweeping.look(self._wired, watch, sweep, scope)
+        if swept is not None:
+            await triage.triage(self._wired, swept.sweep, watch, swept.snapshot, swept.detection)
+        return swept
+
+    async def look_once(self, cluster: str, scope: model.Scope, *, diagnose: bool) -> looks.Look:
+        """`watchkeeper sweep`: one look with neither Slack nor database. Raises ClusterUnavailable."""
+        return await examining.look(self._wired, cluster, scope, diagnosing.diagnose if diagnose else None)
+
+    # --- buttons --------------------------------------------------------------------------------------------------
+
+    async def approve(self, press: approvals.Press) -> approvals.Answer:
+        return await approving.approve(self._wired, press)
+
+    async def reject(self, press: approvals.Press) -> approvals.Answer:
+        return await approving.reject(self._wired, press)
+
+    async def may_decide(self, press: approvals.Press) -> approvals.Answer:
+        return await approving.may_decide(self._wired, press)
+
+    async def acknowledge(self, incident_id: int, user: str) -> approvals.Answer:
+        return await approving.acknowledge(self._wired, incident_id, user)
+
+    async def propose_again(self, incident_id: int, user: str) -> approvals.Answer:
+        return await approving.ask_again(self._wired, incident_id, user)
+
+    # --- questions and watches ------------------------------------------------------------------------------------
+
+    async def status(self, cluster: str = "") -> cards.Status:
+        return await answering.status(self._wired, cluster)
+
+    async def incidents(self, which: str, user: str) -> Sequence[incidents.Incident]:
+        return await answering.listed(self._wired, which, user)
+
+    async def show(self, words: str) -> cards.IncidentCard:
+        return await answering.show(self._wired, words)
+
+    async def audit(self, words: str) -> cards.AuditPage:
+        return await answering.audited(self._wired, words)
+
+    async def watches(self) -> Sequence[watches.Watch]:
+        async with self._wired.store.begin() as tx:
+            return await tx.watches.all()
+
+    async def add_watch(self, new: watches.NewWatch) -> watches.Watch:
+        return await watching.add(self._wired, new)
+
+    async def pause_watch(self, name: str, user: str) -> watches.Watch:
+        watch = await answering.watch_named(self._wired, name)
+        await watching.pause(self._wired, watch, user)
+        return watch
+
+    async def resume_watch(self, name: str, user: str) -> watches.Watch:
+        watch = await answering.watch_named(self._wired, name)
+        await watching.resume(self._wired, watch, user)
+        return watch
+
+    async def remove_watch(self, name: str, user: str) -> tuple[watches.Watch, int]:
+        """The watch, and how many of its incidents were closed."""
+        watch = await answering.watch_named(self._wired, name)
+        return watch, await watching.remove(self._wired, watch, user)
+
+    async def report(self, channel: str, slot: datetime, asked_by: str = "") -> cards.Report | None:
+        return await reporting.report(self._wired, channel, slot, asked_by)
+
+    async def report_channels(self) -> Sequence[str]:
+        async with self._wired.store.begin() as tx:
+            return await tx.reports.channels()
+
+    # --- workers: each call is one turn, True where there was something to do -------------------------------------
+
+    async def diagnose_next(self) -> bool:
+        """Diagnoses one incident that wants it, on fresh state, and proposes what may be done."""
+        wired = self._wired
+        async with wired.store.begin() as tx:
+            incident = await tx.incidents.wanting_diagnosis(wired.owner, wired.clock(), wired.rules.lease)
+            watch = None if incident is None else await tx.watches.get(incident.watch_id)
+        if incident is None:
+            return False
+        problem = await examining.problem_of(wired, incident)
+        if problem is None:
+            await self._leave(incident)
+            return True
+        dossier = await wired.witness.collect(incident.cluster, problem)
+        found = diagnosing.diagnose(problem, dossier, wired.clock())
+        mode = "observe" if watch is None else watch.mode
+        drafted = await proposing.draft(wired, incident, mode, found.candidates)
+        await proposing.publish(wired, incident, found, dossier.evidence, drafted)
+        return True
+
+    async def _leave(self, incident: incidents.Incident) -> None:
+        """Its findings are gone on a fresh look: the sweeps will say so in their own time."""
+        async with self._wired.store.begin() as tx:
+            await tx.incidents.lock(incident.cluster)
+            await examining.unwant(tx, incident.id)
+
+    async def execute_next(self) -> bool:
+        job = await executing.take(self._wired)
+        if job is None:
+            return await executing.orphans(self._wired) > 0
+        await executing.finish(self._wired, job, await executing.do(self._wired, job))
+        return True
+
+    async def verify_next(self) -> bool:
+        turn = await verifying.take(self._wired)
+        if turn is None:
+            return False
+        after = await verifying.look(self._wired, turn)
+        undo = await self._undo(turn) if after.status != "pending" else None
+        await verifying.record(self._wired, turn, after, undo)
+        return True
+
+    async def _undo(self, turn: verifying.Turn) -> proposals.Proposal | None:
+        """The way back from what was done, checked like any proposal; None where there is none."""
+        inverse = turn.proposal.inverse
+        if inverse is None or turn.proposal.kind == "undo":
+            return None
+        candidate = diagnoses.Candidate(inverse, f"it takes back: {turn.proposal.kubectl}")
+        drafted = await proposing.draft(
+            self._wired, turn.incident, "approve", [candidate], kind="undo", undo_of=turn.proposal.id
+        )
+        return drafted.proposal
+
+    async def tidy(self) -> None:
+        """Ends proposals that expired and sweeps that were abandoned."""
+        await proposing.expire(self._wired)
+        await sweeping.abandon(self._wired)

@@ -1,0 +1,414 @@
+"""All settings, and the only place that reads the environment.
+
+`load` is called once, by `bot.__main__` (and by the demo, with an environment of its own making). It names everything
+that is wrong in one go. `Settings(...)` itself reads nothing, so that a test says all that it relies on.
+
+The page docs/configuration.md is made from this module (`python -m bot config --markdown`).
+"""
+
+import difflib
+import os
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import pydantic_settings
+from pydantic_settings.sources import utils
+
+from bot import errors, formats
+
+PREFIX = "WATCHKEEPER_"
+Purpose = Literal["look", "serve"]
+"""What the settings are for: `serve` is the whole bot, with Slack; all else does without it."""
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+# --- the settings
+
+
+def _set(default: Any, how: str, *names: str, **bounds: Any) -> Any:
+    """A field: its default, how a person sets it (completes "set it to"), and other variables it is read from."""
+    alias = pydantic.AliasChoices(*names) if names else None
+    return pydantic.Field(default, validation_alias=alias, json_schema_extra={"how": how}, **bounds)
+
+
+def _seconds(default: float, least: float, most: float) -> Any:
+    spans = [timedelta(seconds=number) for number in (default, least, most)]
+    how = f"a duration from {formats.in_words(spans[1])} to {formats.in_words(spans[2])}, such as 90s, 15m or 12h"
+    return _set(spans[0], how, ge=spans[1], le=spans[2])
+
+
+_Secret = pydantic.SecretStr | None
+_List = Annotated[tuple[str, ...], pydantic_settings.NoDecode, pydantic.BeforeValidator(formats.parts)]
+_Span = Annotated[timedelta, pydantic.BeforeValidator(formats.duration)]
+_Folder = Annotated[Path, pydantic.AfterValidator(formats.home)]
+_File = Annotated[Path | None, pydantic.AfterValidator(lambda value: None if value is None else formats.home(value))]
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """Every setting, by subject. Durations are written `90s`, `15m`, `12h` (a bare number is seconds)."""
+
+    model_config = pydantic_settings.SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    # Slack
+    slack_bot_token: Annotated[_Secret, pydantic.AfterValidator(formats.token("xoxb-"))] = _set(
+        None, "the Bot User OAuth Token (xoxb-…) of your Slack app: OAuth & Permissions"
+    )
+    """Bot token of the Slack app. `serve` needs it; `sweep` does not."""
+    slack_app_token: Annotated[_Secret, pydantic.AfterValidator(formats.token("xapp-"))] = _set(
+        None, "an App-Level Token (xapp-…) with the scope connections:write: Basic Information of your Slack app"
+    )
+    """App-level token, for Socket Mode. `serve` needs it unless WATCHKEEPER_SLACK_MODE is http."""
+    slack_signing_secret: Annotated[_Secret, pydantic.AfterValidator(formats.signing_secret)] = _set(
+        None, "the Signing Secret on the page Basic Information of your Slack app"
+    )
+    """Proves that a request comes from Slack. `serve` needs it where WATCHKEEPER_SLACK_MODE is http."""
+    slack_mode: Literal["socket", "http"] = _set("socket", "socket or http")
+    """How Slack reaches the bot. Socket Mode by default: it needs no address that Slack can reach from outside."""
+    slack_api_url: Annotated[str, pydantic.AfterValidator(formats.url)] = _set(
+        "https://slack.com/api/", "the base address of Slack's Web API, such as https://slack.com/api/"
+    )
+    """Base address of the Web API and of Socket Mode's `apps.connections.open`: for GovSlack, proxies and stand-ins."""
+    default_channel: Annotated[str, pydantic.AfterValidator(formats.channel)] = _set(
+        "", "the channel for incidents: an id such as C0123456789, or a name such as #oncall"
+    )
+    """Where incidents of watches that name no channel are told. `serve` needs it while the default watch is on."""
+    approvers: Annotated[_List, pydantic.AfterValidator(formats.users)] = _set(
+        (), "Slack user ids such as U0123456789, with commas between them, or * for everyone"
+    )
+    """Who may approve. Empty by default, and then nobody may: leave to change a cluster is given, never assumed."""
+    first_post_delay: _Span = _seconds(4, 0, 60)
+    """An incident is told after this long even where its diagnosis is not ready: one full message beats two."""
+    coalesce: _Span = _seconds(10, 1, 600)
+    """Background edits of one message are at least this far apart. A press is shown at once in any case."""
+
+    # The record
+    database_url: Annotated[_Secret, pydantic.AfterValidator(formats.database)] = _set(
+        None,
+        "postgresql://user:password@host:5432/name, special characters in the password percent-encoded",
+        PREFIX + "DATABASE_URL",
+        "DATABASE_URL",
+    )
+    """Postgres to keep the record in. Without it an embedded one runs in the data folder: for one replica only."""
+    data_dir: _Folder = _set(Path("~/.local/state/watchkeeper"), "a folder that this process may write to")
+    """Data folder: the embedded Postgres. Under `$XDG_STATE_HOME` where that is set."""
+    lease: _Span = _seconds(30, 5, 600)
+    """Work whose owner gave no sign of life for this long is taken over by another replica."""
+
+    # Clusters
+    kubeconfig: _File = _set(None, "the path of a kubeconfig file")
+    """Kubeconfig of the reading identity. Without it: the pod's service account, else kubectl's usual places."""
+    contexts: _List = _set((), "contexts of the kubeconfig, with commas between them")
+    """Contexts to watch, one cluster each. Empty: the kubeconfig's current context."""
+    writer_kubeconfig: _File = _set(None, "the path of a kubeconfig file")
+    """Kubeconfig of the writing identity, so that reading never has the right to write. Empty: the reading one's."""
+    writer_user: str = _set("", "the name of a user entry in the kubeconfig")
+    """User entry of the kubeconfig that writes, as in `kubectl --user`. Empty: the context's own user."""
+    cluster_name: str = _set("", "what people call the cluster, such as prod-eu", max_length=60)
+    """What the cluster is called in messages. Empty: the context's name, or `in-cluster`. For a single cluster only."""
+    service_account_dir: Path = _set(
+        Path("/var/run/secrets/kubernetes.io/serviceaccount"), "the folder of the pod's service account"
+    )
+    """Where the kubelet puts the pod's token; one in there, and no kubeconfig set, means "watch my own cluster"."""
+
+    # Watching
+    default_watch: bool = _set(True, "true or false")
+    """Make a watch of every cluster at the first start. Off: nothing is watched until somebody says `/watch add`."""
+    sweep_schedule: Annotated[str, pydantic.AfterValidator(formats.schedule)] = _set(
+        "*/2 * * * *", "a cron expression such as */2 * * * *"
+    )
+    """Cron of the default watch. Every two minutes: half of them would be seen too late for a P1, more cost calls."""
+    timezone: Annotated[str, pydantic.AfterValidator(formats.zone)] = _set("UTC", "an IANA name such as Europe/Berlin")
+    """Time zone that schedules are read in."""
+    include_namespaces: _List = _set((), "namespace globs, with commas between them, such as prod-*,payments")
+    """Namespaces of the default watch. Empty: all. Names without a glob are listed one by one (a Role is enough)."""
+    exclude_namespaces: _List = _set((), "namespace globs, with commas between them, such as dev-*")
+    """Namespaces that the default watch leaves out; this wins over the ones included."""
+    report_schedule: Annotated[str, pydantic.AfterValidator(formats.schedule_or_off)] = _set(
+        "0 9 * * *", "a cron expression such as 0 9 * * mon-fri, or off"
+    )
+    """When each channel gets its report. At nine, when those who were not on call come in; silent if nothing was."""
+    log_tail_lines: int = _set(200, "a number of lines from 10 to 5000", ge=10, le=5000)
+    """Lines read from the end of a container's log as evidence: enough for a stack trace of a deep framework."""
+    log_tail_bytes: int = _set(65536, "a number of bytes from 1024 to 1048576", ge=1024, le=1048576)
+    """Bytes read from the end of a container's log at most: one endless line must not fill the memory."""
+
+    # Acting
+    read_only: bool = _set(False, "true or false")
+    """Only watch and diagnose: the writing identity is not even opened. Overrides the mode of every watch."""
+    protected_namespaces: _List = _set(
+        ("kube-system", "kube-public", "kube-node-lease"), "namespaces, with commas between them"
+    )
+    """Namespaces in which nothing is ever changed, whoever approves: the cluster's own machinery by default."""
+    proposal_ttl: _Span = _seconds(900, 60, 86400)
+    """A proposal can be approved for this long. After 15 minutes nobody should trust what it rested on."""
+    undo_ttl: _Span = _seconds(43200, 60, 604800)
+    """Undo is on offer for this long, as long as nothing else changed: a night's shift."""
+    verify_hold: _Span = _seconds(60, 0, 3600)
+    """How long a workload must stay well before a fix counts as verified: longer than a crash loop's first waits."""
+    verify_timeout: _Span = _seconds(600, 10, 86400)
+    """After this long a fix that is not verified counts as not verified. A Deployment's own deadline by default."""
+
+    # The process
+    listen_host: str = _set("127.0.0.1", "an address of this machine, such as 127.0.0.1 or 0.0.0.0", min_length=1)
+    """Address for /healthz, /readyz, /metrics and Slack's requests. Only this machine, unless told: no login."""
+    listen_port: int = _set(8080, "a port from 0 to 65535 (0: any free one)", ge=0, le=65535)
+    """Port of the same. Not called WATCHKEEPER_PORT: Kubernetes sets that itself beside a Service named watchkeeper."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _set("INFO", "DEBUG, INFO, WARNING or ERROR")
+    """Least level that is logged. The libraries below are never logged under WARNING: their debug logs hold tokens."""
+    log_format: Literal["console", "json"] = _set("console", "console or json")
+    """console for people, json (one object a line) for a log store. The container image sets json."""
+    no_color: Annotated[bool, pydantic.BeforeValidator(formats.flag)] = _set(
+        False, "1", PREFIX + "NO_COLOR", "NO_COLOR"
+    )
+    """No colours in the terminal, whatever it can do (https://no-color.org)."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[pydantic_settings.BaseSettings],  # noqa: ARG003
+        init_settings: pydantic_settings.PydanticBaseSettingsSource,
+        env_settings: pydantic_settings.PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: pydantic_settings.PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: pydantic_settings.PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
+        """Arguments only: `load` says which environment is read."""
+        return (init_settings,)
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether to watch the cluster that this pod runs in, as its service account."""
+        return self.kubeconfig is None and not self.contexts and (self.service_account_dir / "token").exists()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret text, for the masking of logs. Never printed."""
+        held = [self.slack_bot_token, self.slack_app_token, self.slack_signing_secret, self.database_url]
+        texts = [secret.get_secret_value() for secret in held if secret is not None]
+        if self.database_url is not None:
+            password = urllib.parse.urlsplit(self.database_url.get_secret_value()).password
+            texts += [password, urllib.parse.unquote(password)] if password else []
+        return tuple(dict.fromkeys(texts))
+
+
+# --- loading
+
+
+def load(environ: Mapping[str, str] | None = None, *, purpose: Purpose = "look") -> Settings:
+    """Reads the settings (from the process's environment unless given one) and checks them for a purpose.
+
+    Raises errors.ConfigurationError with every fault at once, one line each: which variable, and how to set it.
+    """
+    settings, faults = _check(os.environ if environ is None else environ, purpose)
+    if settings is None or faults:
+        raise errors.ConfigurationError(*faults)
+    return settings
+
+
+def faults(environ: Mapping[str, str] | None = None, *, purpose: Purpose) -> tuple[str, ...]:
+    """What `load` would find wrong."""
+    return tuple(_check(os.environ if environ is None else environ, purpose)[1])
+
+
+def variable(field: str) -> str:
+    """The variable that sets a field: `WATCHKEEPER_LISTEN_PORT`."""
+    return PREFIX + field.upper()
+
+
+def _check(environ: Mapping[str, str], purpose: Purpose) -> tuple[Settings | None, list[str]]:
+    values = _read(environ)
+    faults: dict[str, str] = {}
+    try:
+        settings = Settings(**values)
+    except pydantic.ValidationError as error:
+        faults = {str(one["loc"][0]): _sentence(one) for one in error.errors(include_input=False, include_url=False)}
+        try:
+            settings = Settings(**{name: value for name, value in values.items() if name not in faults})
+        except pydantic.ValidationError:  # a default that cannot be: no home folder
+            return None, [*faults.values(), *_misspelt(environ)]
+    found = [
+        sentence
+        for fields, sentence in (*_missing(settings, purpose), *_conflicts(settings))
+        if not faults.keys() & set(fields)
+    ]
+    return settings, [*faults.values(), *found, *_misspelt(environ)]
+
+
+def _read(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Field → text, by pydantic-settings' own rules of prefix, aliases and empty values."""
+    source = pydantic_settings.EnvSettingsSource(Settings)
+    stripped = {name: value.strip() for name, value in environ.items()}  # a Secret made by `echo` ends in a line break
+    source.env_vars = utils.parse_env_vars(stripped, case_sensitive=False, ignore_empty=True)
+    aliases = {
+        str(name): field
+        for field, info in Settings.model_fields.items()
+        if isinstance(info.validation_alias, pydantic.AliasChoices)
+        for name in info.validation_alias.choices
+    }
+    values = {aliases.get(name, name): value for name, value in source().items()}
+    if "data_dir" not in values and stripped.get("XDG_STATE_HOME"):
+        values["data_dir"] = Path(stripped["XDG_STATE_HOME"]) / "watchkeeper"
+    return values
+
+
+def _how(field: str) -> str:
+    extra = Settings.model_fields[field].json_schema_extra
+    return str(extra["how"]) if isinstance(extra, dict) else ""
+
+
+def _sentence(error: Any) -> str:
+    field = str(error["loc"][0])
+    own = error.get("ctx", {}).get("error")
+    if own is not None:
+        reason = str(own)
+    elif error["type"].startswith(("greater", "less")):
+        reason = "it is out of bounds"
+    elif error["type"] == "literal_error":
+        reason = "it is none of the words that it can be"
+    else:
+        reason = error["msg"].replace("Input should be", "it is not").replace("String should", "it does not")
+    return f"{variable(field)} is malformed: {reason}. Set it to {_how(field)}"
+
+
+def _missing(settings: Settings, purpose: Purpose) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What `serve` cannot do without, with the fields that it hangs on."""
+    if purpose != "serve":
+        return
+    proof = "slack_app_token" if settings.slack_mode == "socket" else "slack_signing_secret"
+    for field in ("slack_bot_token", proof):
+        if getattr(settings, field) is None:
+            yield (field, "slack_mode") if field == proof else (field,), _absent(field)
+    if settings.default_watch and not settings.default_channel:
+        line = f"{_absent('default_channel')}, or {variable('default_watch')} to false and use /watch add"
+        yield ("default_channel", "default_watch"), line
+
+
+def _absent(field: str) -> str:
+    return f"{variable(field)} is missing: set it to {_how(field)}"
+
+
+def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Settings that are good alone and make no sense together."""
+    if settings.cluster_name and len(settings.contexts) > 1:
+        line = f"{variable('cluster_name')} names one cluster, but {variable('contexts')} has several: unset it"
+        yield ("cluster_name", "contexts"), line
+    if settings.verify_hold >= settings.verify_timeout:
+        line = f"{variable('verify_hold')} is not shorter than {variable('verify_timeout')}: set it to less"
+        yield ("verify_hold", "verify_timeout"), line
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    """Variables that are nearly one of ours. Others with our prefix may be Kubernetes' own (service links)."""
+    known = {variable(field) for field in Settings.model_fields}
+    for name in sorted(environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known])
+            if near and difflib.SequenceMatcher(None, near[0], name.upper().removeprefix(PREFIX)).ratio() > 0.8:
+                yield f"{name} is not a setting: set {PREFIX}{near[0]} instead, or unset it"
+
+
+# --- telling
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting as it is told to people: the value is masked where it is a secret."""
+
+    name: str
+    value: str
+    source: Literal["default", "environment"]
+    doc: str
+
+
+def describe(settings: Settings) -> Sequence[Row]:
+    """Every setting in the order of this module, secrets masked."""
+    rows = []
+    for field, info in Settings.model_fields.items():
+        source: Literal["default", "environment"] = "environment" if field in settings.model_fields_set else "default"
+        rows.append(Row(variable(field), _told(getattr(settings, field)), source, info.description or ""))
+    return rows
+
+
+def warnings(settings: Settings) -> tuple[str, ...]:
+    """What is allowed but should be known: told by `config` and at the start."""
+    return tuple(_warnings(settings))
+
+
+def _warnings(settings: Settings) -> Iterator[str]:
+    if settings.read_only:
+        yield f"{variable('read_only')} is true: nothing is ever changed in a cluster."
+    elif not settings.approvers:
+        yield f"Nobody may approve: {variable('approvers')} is empty. Set it to {_how('approvers')}."
+    elif "*" in settings.approvers:
+        yield f"Everyone in the Slack workspace may approve: {variable('approvers')} holds *."
+    if settings.database_url is None:
+        yield f"The record is kept by an embedded Postgres in {settings.data_dir}: run one replica only."
+    if settings.listen_host not in _LOOPBACK:
+        yield f"{variable('listen_host')} is not this machine alone: /metrics and /readyz are open to its network."
+    slack = urllib.parse.urlsplit(settings.slack_api_url)
+    if slack.scheme == "http" and slack.hostname not in _LOOPBACK:
+        yield f"{variable('slack_api_url')} is plain http: tokens travel in the clear."
+
+
+def _told(value: object) -> str:
+    match value:
+        case None | "" | ():
+            return "(none)"
+        case pydantic.SecretStr():
+            return _masked(value.get_secret_value())
+        case timedelta():
+            return formats.in_words(value)
+        case tuple():
+            return ",".join(value)
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def _masked(secret: str) -> str:
+    """`********`; of a database's address all but the password and the options, which may hold one."""
+    if "://" not in secret:
+        return "********"
+    parts = urllib.parse.urlsplit(secret)
+    place = parts.netloc.rpartition("@")[2]
+    user = f"{parts.username}:********@" if parts.password else f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{place}{parts.path}" + ("?********" if parts.query else "")
+
+
+def markdown() -> str:
+    """docs/configuration.md: every setting with its default, the same on every machine."""
+    lines = ["# Configuration", "", *_MARKDOWN_HEAD]
+    for field, info in Settings.model_fields.items():
+        names = [variable(field)]
+        if isinstance(info.validation_alias, pydantic.AliasChoices):
+            names = [str(name) for name in info.validation_alias.choices]
+        said = " or ".join(f"`{name}`" for name in names)
+        doc = (info.description or "").replace("\n", " ")
+        lines += [f"### {said}", "", f"{doc}", "", f"Default: `{_told(info.default)}`. Set it to {_how(field)}.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_MARKDOWN_HEAD = (
+    "Watchkeeper is configured by environment variables, and by nothing else. `watchkeeper config` prints what holds",
+    "now, with secrets masked; a missing or malformed one is named in one line with how to set it, all at once.",
+    "Durations are written `90s`, `15m`, `12h` (a bare number is seconds); lists have commas between their entries; an",
+    "empty variable counts as not set.",
+    "",
+    "This page is made by `python -m bot config --markdown`.",
+    "",
+)

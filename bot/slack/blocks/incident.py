@@ -1,0 +1,216 @@
+"""The incident message: one parent, edited in place through its whole life, that fits on a phone.
+
+`parent` is rendered by the publisher and by `/watch show`. Line 1 says what is broken, line 2 since when and who has
+it; beside a bar in the colour of the state: the cause with its evidence, the action with all that a decision rests on,
+and the buttons. What is longer stands in the thread (`thread`).
+"""
+
+from bot.domain import cards, diagnoses, incidents, proposals
+from bot.slack.blocks import buttons, limits, messages, text, wording
+
+DIFF_LINES = 6
+"""Of the dry run's changes in the parent; the thread has them all."""
+CAUSE = 500
+ANYONE = "*"
+
+
+def parent(card: cards.IncidentCard, *, pressable: bool = True) -> messages.Message:
+    """The whole incident in one message. Not `pressable`: without buttons, for an answer that nobody will edit."""
+    incident = card.incident
+    attached = [_cause(card), _action(card)]
+    facts = [_facts(card), _warnings(card), _memory(card)]
+    if any(facts):
+        attached.append(limits.context(text.lines(facts)))
+    if pressable:
+        attached += buttons.row(card)
+    return limits.message(
+        notification(card),
+        [limits.section(headline(incident)), limits.context(_since(card))],
+        attached=[block for block in attached if block],
+        color=wording.color(incident),
+    )
+
+
+def notification(card: cards.IncidentCard) -> str:
+    """Raw: what a phone shows on its lock screen."""
+    incident = card.incident
+    told = f"{wording.subject(incident)} {wording.trouble(incident)}"
+    state = "" if incident.state == "open" else f" {incident.state}:"
+    facts = ", ".join(fact for fact in (told, wording.readiness(incident), incident.cluster) if fact)
+    asked = ""
+    if incident.live and card.remedy is not None and card.remedy.proposal.state == "proposed":
+        asked = f". Waits for approval: {wording.what(card.remedy.proposal.action)}"
+    return f"{wording.emoji(incident)} {incident.severity}{state} {facts}{asked}"
+
+
+def headline(incident: incidents.Incident) -> str:
+    """Rendered: the one line that says what is broken and where."""
+    return text.dotted(
+        (
+            f"{wording.emoji(incident)} {text.bold(wording.subject(incident))} {text.prose(wording.trouble(incident))}",
+            wording.readiness(incident),
+            text.prose(incident.cluster, 80),
+        )
+    )
+
+
+def _since(card: cards.IncidentCard) -> str:
+    incident = card.incident
+    kinds = ", ".join(text.prose(kind, 40) for kind in incident.kinds[:3])
+    return text.dotted(
+        (
+            wording.state(incident),
+            incident.severity,
+            kinds,
+            f"since {text.day_and_time(incident.since)}",
+            "flapping: it comes and goes" if incident.flapping and incident.live else "",
+            incident.name,
+        )
+    )
+
+
+def _cause(card: cards.IncidentCard) -> messages.Block:
+    found = card.diagnosis
+    if found is None:
+        doing = "_The cause is being looked for._" if card.incident.live else "_It ended before its cause was found._"
+        return limits.section(f"{text.prose(card.incident.headline, CAUSE)}\n{doing}", limit=1500)
+    again = "_Being looked at again: what is seen has changed, or somebody asked._"
+    return limits.section(
+        text.lines(
+            (
+                f"*Cause:* {text.prose(found.cause, CAUSE)}",
+                _confidence(found),
+                again if card.incident.diagnosis_wanted and card.incident.live else "",
+            )
+        ),
+        limit=1800,
+    )
+
+
+def _confidence(found: diagnoses.Diagnosis) -> str:
+    by = " (by the model)" if found.by == "model" else ""
+    reason = text.prose(found.reason, 200)
+    return f"Confidence {found.confidence}{by}{f': {reason}' if reason else ''}"
+
+
+def _action(card: cards.IncidentCard) -> messages.Block:
+    if card.remedy is None:
+        return _no_action(card)
+    row = card.remedy.proposal
+    if row.state == "proposed" and card.incident.live:
+        return limits.section(text.lines((f"*Proposed:* {text.prose(row.summary, 300)}", kubectl(row), _changes(row))))
+    stands = wording.ending(card.remedy) if row.state != "proposed" else "not needed any more, nothing was done"
+    parts = [
+        f"{_capital(wording.what(row.action))}: {stands}",
+        kubectl(row) if row.state in proposals.RUNNING or row.state == "unknown" else "",
+        _undo(card.undo),
+        _resolution(card),
+        _next_step(card) if card.incident.live and row.state in _NEEDS_A_PERSON else "",
+    ]
+    return limits.section(text.lines(parts))
+
+
+_NEEDS_A_PERSON = frozenset({"not-verified", "failed", "refused", "unknown", "rejected"})
+
+
+def _no_action(card: cards.IncidentCard) -> messages.Block:
+    """Where no action is right: what a person can do, and why nothing is proposed. {} where there is nothing to say."""
+    why = "; ".join(text.prose(reason, 200).rstrip(".") for reason in card.refused[:3])
+    if not card.incident.live:
+        told = [_resolution(card)]
+    else:
+        told = [_next_step(card), f"No action is proposed: {why}." if why else ""]
+    body = text.lines(told)
+    return limits.section(body, limit=2000) if body else {}
+
+
+def _next_step(card: cards.IncidentCard) -> str:
+    if card.diagnosis is None or not card.diagnosis.next_step:
+        return ""
+    return f"*Next step:* {text.prose(card.diagnosis.next_step, 400)}"
+
+
+def _resolution(card: cards.IncidentCard) -> str:
+    if card.incident.live or not card.incident.resolution:
+        return ""
+    return f"*Resolved:* {text.prose(card.incident.resolution, 400)}"
+
+
+def _undo(undo: cards.ProposalCard | None) -> str:
+    """How the way back stands."""
+    if undo is None:
+        return ""
+    what = text.prose(wording.back(undo.proposal.action))
+    if undo.proposal.state == "proposed":
+        return f"Undo ({what}) is on offer until {text.day_and_time(undo.proposal.expires_at)}"
+    if undo.proposal.state in {"expired", "superseded"}:
+        return "Undo is no longer on offer"
+    return f"Undo, {what}: {wording.ending(undo)}"
+
+
+def kubectl(row: proposals.Proposal) -> str:
+    """Rendered: the line that a person would type, in code font."""
+    return text.block([row.kubectl], most=1, width=400)
+
+
+def _changes(row: proposals.Proposal) -> str:
+    if not row.diff:
+        return "The dry run shows no changed field."
+    return f"Changes:\n{text.block(row.diff, most=DIFF_LINES, width=120, limit=900, rest=' in the thread')}"
+
+
+def _facts(card: cards.IncidentCard) -> str:
+    """Blast radius, way back, risk, who may approve, until when: only while there is something to decide."""
+    if card.remedy is None or card.remedy.proposal.state != "proposed" or not card.incident.live:
+        return ""
+    row = card.remedy.proposal
+    return text.lines((radius(row), _decision(card, row)))
+
+
+def radius(row: proposals.Proposal) -> str:
+    """Rendered: `Touches 3 pods · 0 of 3 ready now · disruption budget allows 1 · can be undone`."""
+    blast = row.blast
+    budget = "no disruption budget" if blast.headroom is None else f"disruption budget allows {blast.headroom}"
+    final = text.prose(row.irreversible, 160).rstrip(".") or "there is no way back"
+    return text.dotted(
+        (
+            f"Touches {text.count(blast.pods, 'pod')}",
+            f"{blast.ready} of {blast.desired} ready now",
+            budget,
+            text.prose(blast.note, 160).rstrip("."),
+            "can be undone" if row.inverse is not None else f"*cannot be undone*: {final}",
+        )
+    )
+
+
+def _decision(card: cards.IncidentCard, row: proposals.Proposal) -> str:
+    if ANYONE in card.approvers:
+        who = "anyone here may approve"
+    elif card.approvers:
+        who = f"{text.people(card.approvers)} may approve"
+    else:
+        who = "*nobody may approve*: no approvers are set"
+    return text.dotted((f"{_capital(row.risk)} risk", who, f"expires {text.time_of_day(row.expires_at)}"))
+
+
+def _warnings(card: cards.IncidentCard) -> str:
+    if card.remedy is None or card.remedy.proposal.state not in {"proposed", *proposals.RUNNING}:
+        return ""
+    return text.lines(f"*Warning:* {text.prose(warning, 240)}" for warning in card.remedy.proposal.warnings[:3])
+
+
+def _memory(card: cards.IncidentCard) -> str:
+    """What happened before: episodes of this problem, and what was tried in this one."""
+    times = f"{text.ordinal(card.recurrences)} time in 30 days" if card.recurrences > 1 else ""
+    before = text.link(card.previous_link, card.previous_name or "the thread") if card.previous_link else ""
+    if not before and card.previous_name:
+        before = text.prose(card.previous_name, 40)
+    tried = ", ".join(
+        f"{text.prose(wording.what(one.proposal.action))} ({wording.ENDS[one.proposal.state]})"
+        for one in card.history[-3:]
+    )
+    return text.dotted((times, f"last time: {before}" if before else "", f"tried before: {tried}" if tried else ""))
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,195 @@
+"""The replies in an incident's thread: the evidence, the progress (one message, edited), and how it ended.
+
+Rendered by the publisher. The parent says what a decision needs; here stands all that it rests on.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from bot.domain import cards, diagnoses, proposals
+from bot.slack.blocks import incident as incidents_
+from bot.slack.blocks import limits, messages, text, wording
+
+LINES = 12
+"""Of one piece of evidence; a phone shows about as many."""
+DIFF_LINES = 60
+PIECES = 12
+
+_SOURCES = {
+    "status": "status",
+    "events": "events",
+    "log": "log",
+    "previous-log": "log of the run before",
+    "rollout": "rollout history",
+    "node": "node",
+    "scheduling": "scheduling",
+}
+
+
+# --- evidence ---------------------------------------------------------------------------------------------------------
+
+
+def evidence(card: cards.IncidentCard) -> messages.Message:
+    """The numbered evidence, long pieces by their telling lines; then what could not be read, and the next step."""
+    name = card.incident.name
+    if not card.evidence:
+        doing = "is being collected" if card.diagnosis is None else "none could be read"
+        return limits.message(f"{name}: evidence", [limits.section(f"*Evidence:* {doing}"), *_gaps(card)])
+    shown = card.evidence[:PIECES]
+    # Every piece gets its fair part of a message's characters; JSON and titles take the rest.
+    room = min(2600, (limits.BLOCKS_CHARACTERS - 2500) // len(shown))
+    blocks = [limits.section(_piece(piece, room)) for piece in shown]
+    if len(card.evidence) > PIECES:
+        blocks.append(limits.context(f"{text.CUT}: {len(card.evidence) - PIECES} more pieces are in the record"))
+    titles = ", ".join(text.one_line(piece.title) for piece in shown)
+    return limits.message(f"{name}: evidence: {titles}", [*blocks, *_gaps(card)])
+
+
+def _piece(piece: diagnoses.Evidence, room: int) -> str:
+    title = f"*{piece.label}* · {_SOURCES[piece.source]} · {text.prose(piece.title, 200)}"
+    told, left = text.telling(piece.body, LINES)
+    body = text.block(told, most=LINES, width=200, limit=room)
+    marks = []
+    if left:
+        marks.append(f"{text.CUT}: {text.count(left, 'line')} of {left + len(told)} left out, the telling ones are shown")
+    if piece.cut:
+        marks.append("it was longer than what is kept")
+    return f"{title}\n{body}{_newline('; '.join(marks))}"
+
+
+def _newline(words: str) -> str:
+    return f"\n{words}" if words else ""
+
+
+def _gaps(card: cards.IncidentCard) -> list[messages.Block]:
+    found = card.diagnosis
+    if found is None:
+        return []
+    missing = [f"Not seen: {text.prose(gap, 240)}" for gap in found.missing[:5]]
+    step = f"*Next step for a person:* {text.prose(found.next_step, 500)}" if found.next_step else ""
+    body = text.lines((*missing, step))
+    return [limits.section(body)] if body else []
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+def progress(card: cards.IncidentCard) -> messages.Message:
+    """What was done and found, each with its time, in one message that is edited; then the proposal in full."""
+    steps = sorted(_steps(card), key=lambda step: step[0])
+    body = text.lines(f"{text.seconds_of_day(at)}  {words}" for at, words in steps)
+    blocks = [limits.section(body)]
+    if card.remedy is not None and card.remedy.proposal.state in {"proposed", *proposals.RUNNING}:
+        blocks.append(limits.section(_in_full(card.remedy.proposal)))
+    return limits.message(f"{card.incident.name}: {now(card)}", blocks)
+
+
+def now(card: cards.IncidentCard) -> str:
+    """Raw: where things stand, in a few words."""
+    if not card.incident.live:
+        return "resolved"
+    for one, action in ((card.undo, "undo"), (card.remedy, "")):
+        if one is not None and (one.proposal.state != "proposed" or not action):
+            what = wording.back(one.proposal.action) if action else wording.what(one.proposal.action)
+            return f"{action or what}: {wording.ENDS[one.proposal.state]}"
+    return "investigating" if card.diagnosis is None or card.incident.diagnosis_wanted else "no action proposed"
+
+
+def _steps(card: cards.IncidentCard) -> Iterator[tuple[datetime, str]]:
+    incident = card.incident
+    yield incident.opened_at, _opened(card)
+    if incident.acknowledged_at is not None:
+        yield incident.acknowledged_at, f"*Acknowledged* by {text.person(incident.acknowledged_by)}"
+    for earlier in card.history[-5:]:
+        if card.remedy is None or earlier.proposal.id != card.remedy.proposal.id:
+            yield from _life(earlier)
+    for one in (card.remedy, card.undo):
+        if one is not None and not (one.proposal.kind == "undo" and one.proposal.state in {"expired", "superseded"}):
+            yield from _life(one)
+    if incident.resolved_at is not None:
+        yield incident.resolved_at, f"*Resolved*: {text.prose(incident.resolution, 300) or 'the problem is gone'}"
+
+
+def _opened(card: cards.IncidentCard) -> str:
+    if card.diagnosis is None:
+        return "*Seen*, investigating" if card.incident.live else "*Seen*"
+    if card.remedy is not None:
+        return "*Seen* and investigated"
+    reasons = "; ".join(text.prose(reason, 200).rstrip(".") for reason in card.refused[:3])
+    return f"*Seen* and investigated; no action is proposed{f': {reasons}' if reasons else ''}"
+
+
+def _life(card: cards.ProposalCard) -> Iterator[tuple[datetime, str]]:
+    """A proposal's steps, each at its own time; the newest step says where it stands."""
+    row = card.proposal
+    what = wording.back(row.action) if row.kind == "undo" else wording.what(row.action)
+    name = f"{'undo, ' if row.kind == 'undo' else ''}{text.prose(what)}"
+    why = text.prose(row.why, 200).rstrip(".")
+    yield row.created_at, f"*{'Offered' if row.kind == 'undo' else 'Proposed'}*: {name}{f'; {why}' if why else ''}"
+    if row.state == "proposed":
+        return
+    yield _end_of(card), f"{wording.ending(card)}"
+    if card.decision is not None and row.state != "rejected":
+        yield card.decision.at, f"*Approved* by {text.person(card.decision.user)}: {name}{_reason(card.decision)}"
+    started = card.execution.started_at if card.execution is not None else None
+    if started is not None and row.state != "executing":
+        yield started, f"*Executed*: {name}"
+    done = wording.outcome(card)
+    if done is not None and done.status == "succeeded" and row.state not in {"succeeded", "undone"}:
+        finished = card.execution.finished_at if card.execution is not None else None
+        if finished is not None:
+            yield finished, f"*Done*: {text.prose(done.detail, 300)}"
+
+
+def _reason(decision: proposals.Decision) -> str:
+    return f" ({text.prose(decision.reason, 200)})" if decision.reason else ""
+
+
+def _end_of(card: cards.ProposalCard) -> datetime:
+    """When a proposal came to the state that it is in, by the best time that the rows hold."""
+    row, decision, execution, found = card.proposal, card.decision, card.execution, card.verification
+    if row.state == "expired":
+        return row.expires_at
+    if found is not None and row.state in {"succeeded", "verified", "not-verified", "undone"}:
+        return found.finished_at or found.started_at
+    if execution is not None and row.state != "approved":
+        ended = execution.finished_at or execution.started_at
+        if ended is not None:
+            return ended
+    return decision.at if decision is not None else row.created_at
+
+
+def _in_full(row: proposals.Proposal) -> str:
+    changes = ""
+    if len(row.diff) > incidents_.DIFF_LINES:
+        changes = f"All changes:\n{text.block(row.diff, most=DIFF_LINES, width=160, limit=2000)}"
+    warnings = [f"*Warning:* {text.prose(warning, 300)}" for warning in row.warnings[3:]]
+    return text.lines((f"*In full:* {text.prose(row.summary, 400)}", incidents_.kubectl(row), changes, *warnings))
+
+
+# --- recovery ---------------------------------------------------------------------------------------------------------
+
+
+def recovery(card: cards.IncidentCard) -> messages.Message:
+    """One reply on recovery: what fixed it, and how long it took."""
+    incident = card.incident
+    name = text.bold(wording.subject(incident))
+    if incident.live or incident.resolved_at is None:
+        # It came back within the same thread (flapping): the reply must not go on saying that all is well.
+        words = f"{wording.emoji(incident)} {name} is broken again; see the message above"
+        return limits.message(f"{incident.name}: {wording.subject(incident)} is broken again", [limits.section(words)])
+    by = _fixed_by(card)
+    facts = [f"lasted {text.duration(incident.resolved_at - incident.since)}"]
+    if incident.acknowledged_at is not None:
+        facts.append(f"acknowledged after {text.duration(incident.acknowledged_at - incident.opened_at)}")
+    facts.append(f"resolved {text.duration(incident.resolved_at - incident.opened_at)} after it was seen")
+    blocks = [limits.section(f"{wording.RECOVERED} {name} has recovered\n{by}"), limits.context(text.dotted(facts))]
+    return limits.message(f"{wording.RECOVERED} {incident.name}: {wording.subject(incident)} has recovered", blocks)
+
+
+def _fixed_by(card: cards.IncidentCard) -> str:
+    resolution = text.prose(card.incident.resolution, 400)
+    if card.remedy is None or card.remedy.proposal.state != "verified":
+        return resolution or "What fixed it is not known."
+    what = text.prose(wording.what(card.remedy.proposal.action))
+    return text.lines((f"Fixed by: {what}, {wording.approved_by(card.remedy)}", wording.check(card.remedy), resolution))

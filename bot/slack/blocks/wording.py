@@ -1,0 +1,236 @@
+"""The words for what is: failure kinds, severities, states, actions, ends. Used by all modules that show an incident.
+
+Different ends have different names, in words as in the record. Text from rows (outcomes, reasons, names) comes out
+rendered; nothing here decides anything.
+"""
+
+from typing import assert_never
+
+from bot.domain import cards, incidents, proposals
+from bot.slack.blocks import text
+from k8s import model
+
+FIRING = "#a30200"
+ACKNOWLEDGED = "#daa038"
+SNOOZED = "#dddddd"
+RESOLVED = "#2eb886"
+
+SEVERITY = {"P1": "🔴", "P2": "🟠", "P3": "🟡"}
+RECOVERED = "🟢"
+
+_BROKEN = {
+    "CrashLoopBackOff": "crash-looping",
+    "OOMKilled": "killed for want of memory",
+    "ImagePull": "unable to pull an image",
+    "ConfigError": "unable to start its containers",
+    "InitFailing": "stuck in an init container",
+    "Unschedulable": "not scheduled",
+    "StuckCreating": "stuck while its pods are created",
+    "NotReady": "running but not ready",
+    "LivenessRestarts": "restarted by its liveness probe",
+    "RestartGrowth": "restarting more than usual",
+    "Evicted": "evicted",
+    "StuckTerminating": "not terminating",
+    "LogErrors": "logging errors",
+    "RolloutStuck": "stuck in a rollout",
+    "ReplicasMissing": "missing replicas",
+    "StatefulSetStuck": "stuck at one of its pods",
+    "DaemonSetIncomplete": "missing from some nodes",
+    "JobFailed": "failed",
+    "CronJobBroken": "not running its jobs",
+    "HPABroken": "not being scaled",
+    "PDBBlocking": "blocking evictions",
+    "ServiceNoEndpoints": "without endpoints",
+    "IngressBroken": "broken as an ingress",
+    "PVCPending": "without its volume",
+    "QuotaExhausted": "out of quota",
+    "WebhookBroken": "refusing requests as a webhook",
+    "NodeNotReady": "not ready",
+    "NodePressure": "under pressure",
+    "CertificateExpiring": "about to lose its certificate",
+}
+"""Failure kind → what the subject is or was ("… is crash-looping")."""
+
+
+def emoji(incident: incidents.Incident) -> str:
+    """Severity while it lives, recovery after."""
+    return SEVERITY[incident.severity] if incident.live else RECOVERED
+
+
+def color(incident: incidents.Incident) -> str:
+    match incident.state:
+        case "open":
+            return FIRING
+        case "acknowledged":
+            return ACKNOWLEDGED
+        case "snoozed":
+            return SNOOZED
+        case "resolved":
+            return RESOLVED
+        case _:
+            assert_never(incident.state)
+
+
+def state(incident: incidents.Incident) -> str:
+    """The state in words, rendered: nobody needs the colour to know it."""
+    match incident.state:
+        case "open":
+            return "*Firing*"
+        case "acknowledged":
+            at = "" if incident.acknowledged_at is None else f" {text.time_of_day(incident.acknowledged_at)}"
+            return f"*Acknowledged* by {text.person(incident.acknowledged_by)}{at}"
+        case "snoozed":
+            return "*Snoozed*"
+        case "resolved":
+            if incident.resolved_at is None:
+                return "*Resolved*"
+            took = text.duration(incident.resolved_at - incident.since)
+            return f"*Resolved* {text.time_of_day(incident.resolved_at)}, {took} after it began"
+        case _:
+            assert_never(incident.state)
+
+
+def subject(incident: incidents.Incident) -> str:
+    """Raw: `payments/api`, or `node worker-1` for what is in no namespace."""
+    ref = incident.subject
+    return ref.short if ref.namespace else f"{ref.kind.lower()} {ref.name}"
+
+
+def trouble(incident: incidents.Incident) -> str:
+    """Raw: `is crash-looping`, or `was …` once it is over."""
+    kind = incident.kinds[0] if incident.kinds else ""
+    verb = "is" if incident.live else "was"
+    return f"{verb} {_BROKEN[kind]}" if kind in _BROKEN else f"{'has' if incident.live else 'had'} {kind or 'a problem'}"
+
+
+def readiness(incident: incidents.Incident) -> str:
+    """Raw: `0 of 3 ready`; empty where there is no such notion, or it is over and the count is of then."""
+    if not incident.live or incident.ready is None or incident.desired is None:
+        return ""
+    return f"{incident.ready} of {incident.desired} ready"
+
+
+def what(action: model.Action) -> str:
+    """Raw: what Approve does, short enough for a button on a phone."""
+    match action:
+        case model.RolloutRestart():
+            return "restart"
+        case model.RolloutUndo():
+            return f"undo to revision {action.revision}"
+        case model.DeletePod():
+            return "delete the pod"
+        case model.Scale():
+            return f"scale to {action.replicas}"
+        case _:
+            assert_never(action)
+
+
+def back(action: model.Action) -> str:
+    """Raw: what Undo does; its action is the inverse of what was done."""
+    match action:
+        case model.RolloutUndo():
+            return f"back to revision {action.revision}"
+        case model.Scale():
+            return f"back to {action.replicas} replicas"
+        case _:
+            return what(action)
+
+
+ENDS: dict[proposals.State, str] = {
+    "proposed": "waits for approval",
+    "approved": "approved, not started yet",
+    "executing": "being executed",
+    "succeeded": "done, not verified yet",
+    "verified": "verified",
+    "not-verified": "not verified",
+    "undone": "undone",
+    "rejected": "rejected",
+    "expired": "expired",
+    "superseded": "superseded",
+    "stale": "stale: the cluster moved",
+    "already-fixed": "already fixed",
+    "refused": "refused",
+    "failed": "failed",
+    "unknown": "outcome unknown",
+}
+"""Each state of a proposal in a few words."""
+
+
+def approved_by(card: cards.ProposalCard) -> str:
+    """Rendered: `approved by @a 03:14`; the policy approves where there is no decision."""
+    if card.decision is None:
+        return "approved by the policy"
+    return f"approved by {text.person(card.decision.user)} {text.time_of_day(card.decision.at)}"
+
+
+def outcome(card: cards.ProposalCard) -> model.Outcome | None:
+    return None if card.execution is None else card.execution.outcome
+
+
+def detail(card: cards.ProposalCard, limit: int = 400) -> str:
+    """Rendered: the executor's own words about how it ended; empty where it said nothing."""
+    ended = outcome(card)
+    return "" if ended is None else text.prose(ended.detail, limit)
+
+
+def moved(card: cards.ProposalCard, most: int = 3) -> str:
+    """Rendered: what moved in the cluster since the proposal, for a stale one."""
+    ended = outcome(card)
+    if ended is None or not ended.moved:
+        return detail(card)
+    shown = "; ".join(text.prose(fact, 160) for fact in ended.moved[:most])
+    left = len(ended.moved) - most
+    return f"{shown}; and {left} more" if left > 0 else shown
+
+
+def check(card: cards.ProposalCard, limit: int = 300) -> str:
+    """Rendered: what the verification says, its reason once it is over, its progress before."""
+    found = card.verification
+    return "" if found is None else text.prose(found.reason or found.progress, limit)
+
+
+def ending(card: cards.ProposalCard) -> str:
+    """Rendered: how a proposal ended or where it stands, with who, when and why."""
+    row, decision = card.proposal, card.decision
+    match row.state:
+        case "proposed":
+            return f"*Waits for approval* until {text.time_of_day(row.expires_at)}"
+        case "approved":
+            return f"*Approved*, starts now: {approved_by(card)}"
+        case "executing":
+            return f"*Executing*: {approved_by(card)}"
+        case "succeeded":
+            return f"*Done, being verified*: {check(card) or 'waits for the rollout'}; {approved_by(card)}"
+        case "verified":
+            return _said("*Verified*", check(card), approved_by(card))
+        case "not-verified":
+            return _said("*Not verified*: it did not help", check(card), approved_by(card))
+        case "undone":
+            return _said("*Undone*", approved_by(card))
+        case "rejected":
+            if decision is None:
+                return "*Rejected*"
+            who = f"*Rejected* by {text.person(decision.user)} {text.time_of_day(decision.at)}"
+            return f"{who}: {text.prose(decision.reason, 300)}" if decision.reason else who
+        case "expired":
+            return f"*Expired* {text.time_of_day(row.expires_at)}: nobody answered in time; nothing was done"
+        case "superseded":
+            return "*Superseded*: things changed before it was answered; nothing was done"
+        case "stale":
+            return _said("*Stale*, nothing was done: the cluster moved", moved(card), approved_by(card))
+        case "already-fixed":
+            return _said("*Already fixed*, nothing was done", detail(card), approved_by(card))
+        case "refused":
+            return _said("*Refused by the policy*, nothing was done", detail(card), approved_by(card))
+        case "failed":
+            return _said("*Failed*, nothing was written", detail(card), approved_by(card))
+        case "unknown":
+            return _said("*Outcome unknown*", detail(card) or "the write was sent and its answer never came", approved_by(card))
+        case _:
+            assert_never(row.state)
+
+
+def _said(words: str, *facts: str) -> str:
+    """`words: fact; fact`, without the empty facts."""
+    told = "; ".join(fact.rstrip(".") for fact in facts if fact)
+    return f"{words}: {told}" if told else words

@@ -1,0 +1,104 @@
+"""What travels through Slack and comes back: action ids, callback ids, button values, modal and message metadata.
+
+A button carries a row's id and the head of the digest of what the person saw, nothing else: the row decides what a press
+means, so that an old button cannot do an old thing. Rendered by `bot.slack.blocks`, parsed by `handlers`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from bot.domain import approvals
+
+APPROVE = "wk:approve"
+REJECT = "wk:reject"
+ACKNOWLEDGE = "wk:ack"
+UNDO = "wk:undo"
+PROPOSE = "wk:propose"
+"""Look again, and propose what fits now."""
+PAGE = "wk:page"
+
+REJECT_REASON = "wk:reject-reason"
+"""Callback id of the modal that asks why a proposal is rejected."""
+REASON_BLOCK = "wk:reason"
+REASON_INPUT = "wk:reason-text"
+NOTICE = "wk:notice"
+"""Callback id of modals that only tell something: loading, or why there is nothing to submit."""
+
+VIEW_EVENT = "watchkeeper_view"
+"""Event type of the metadata of every message that is a view of rows."""
+
+_NO_DIGEST = "-"
+_VALUE = re.compile(rf"([1-9][0-9]{{0,17}}):([0-9a-f]{{{approvals.DIGEST_SHOWN}}}|{_NO_DIGEST})", re.ASCII)
+_USER = re.compile(r"[UW][A-Z0-9]+", re.ASCII)
+
+
+class Malformed(ValueError):
+    """What came back is not what was sent: an old version's button, or a forged one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which row a press is about. `digest` is empty where the row has none (an incident)."""
+
+    id: int
+    digest: str = ""
+
+
+class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the reject modal must still know when it is submitted."""
+
+    proposal_id: int
+    digest: str
+    channel: str = ""
+    """Where the button was pressed; empty in App Home."""
+    message_ts: str = ""
+
+
+def value(row_id: int, digest: str = "") -> str:
+    """A button's value, e.g. `12:0f3a…` (16 hex digits) or `12:-`; far below Slack's 2,000 characters."""
+    return f"{row_id}:{digest[: approvals.DIGEST_SHOWN] or _NO_DIGEST}"
+
+
+def parse(text: str) -> Target:
+    """The row that a button names. Raises `Malformed`."""
+    match = _VALUE.fullmatch(text)
+    if match is None:
+        raise Malformed("not a button value of this version")
+    return Target(int(match[1]), "" if match[2] == _NO_DIGEST else match[2])
+
+
+def rejection(text: str) -> Rejection:
+    """The `private_metadata` of a reject modal, decoded. Raises `Malformed`."""
+    try:
+        return msgspec.json.decode(text, type=Rejection)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise Malformed("not the metadata of a reject modal") from error
+
+
+def private_metadata(context: Rejection) -> str:
+    """The other way round; Slack takes 3,000 characters, this is below 200."""
+    return msgspec.json.encode(context).decode()
+
+
+def is_user(text: str) -> bool:
+    """Whether this is a Slack user id, and so may be shown as a mention."""
+    return _USER.fullmatch(text) is not None
+
+
+def metadata(key: str) -> dict[str, Any]:
+    """The message metadata by which a post is found again (docs.slack.dev/messaging/message-metadata)."""
+    return {"event_type": VIEW_EVENT, "event_payload": {"key": key}}
+
+
+def key_of(message: Mapping[str, Any]) -> str:
+    """The view's key that a message from Slack carries; empty where it is none of ours."""
+    found = message.get("metadata")
+    if not isinstance(found, Mapping) or found.get("event_type") != VIEW_EVENT:
+        return ""
+    payload = found.get("event_payload")
+    key = payload.get("key") if isinstance(payload, Mapping) else None
+    return key if isinstance(key, str) else ""
