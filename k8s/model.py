@@ -179,6 +179,27 @@ class Index(Protocol):
         """False only where the node is in the snapshot and its Ready condition is not True."""
         ...
 
+    @property
+    def troubled(self) -> Sequence[objects.Pod]:
+        """The pods that are not simply running without a restart, nor finished or being deleted: a few of many."""
+        ...
+
+    def pods(self, controller: ResourceRef) -> Sequence[objects.Pod]:
+        """The pods whose controller is this very object (of a Deployment: none, its ReplicaSets have them)."""
+        ...
+
+    def pods_on(self, node: str) -> int:
+        """How many unfinished pods sit on a node."""
+        ...
+
+    def replicasets(self, controller: ResourceRef) -> Sequence[objects.Workload]:
+        """The ReplicaSets of a controller, by ascending revision."""
+        ...
+
+    def workload(self, ref: ResourceRef) -> objects.Workload | None:
+        """The Deployment, ReplicaSet, StatefulSet or DaemonSet of this reference; None where it was not seen."""
+        ...
+
 
 # --- remedies -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,353 @@
+"""All reading from a cluster: pages for a sweep, single objects, logs, events, and the whole target of an action.
+
+Used by `k8s.snapshot` (pages), `k8s.executor` (targets), and by `bot` for evidence and for "did you mean". Nothing here
+changes anything. Every method raises `errors.ClusterError` and nothing else of the network.
+"""
+
+import contextlib
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from k8s import model
+from k8s.client import connection, errors, resources, selectors
+
+PAGE = 500
+"""Objects a page: 4 MB of ordinary pods, some 10 ms of decoding. kubectl's default as well."""
+
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""Only the metadata of a list, where the server can (all since 1.15):
+https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
+
+_TARGET_LIMIT = 2000
+"""Most pods, ReplicaSets or budgets that are read for one action."""
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+_REVISION = "deployment.kubernetes.io/revision"
+
+_OPTIONAL = (errors.Forbidden, errors.NotFound)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Continue(msgspec.Struct, rename="camel"):
+    continue_: str | None = msgspec.field(name="continue", default=None)
+
+
+class _Head(msgspec.Struct):
+    metadata: _Continue | None = None
+
+
+class _Items(msgspec.Struct):
+    items: list[dict[str, Any]] | None = None
+
+
+class _NamedMeta(msgspec.Struct):
+    name: str = ""
+
+
+class _Named(msgspec.Struct):
+    metadata: _NamedMeta = msgspec.field(default_factory=_NamedMeta)
+
+
+class _NamedItems(msgspec.Struct):
+    items: list[_Named] | None = None
+
+
+class Reader:
+    """Reads one cluster through one connection."""
+
+    def __init__(self, over: connection.Connection, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self._connection = over
+        self._now = now
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self._connection.name
+
+    async def pages(
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        page: int = PAGE,
+        field_selector: str = "",
+        label_selector: str = "",
+        accept: str = "application/json",
+    ) -> AsyncGenerator[bytes, None]:
+        """The raw JSON of each page of a list, in the server's order (namespace, name).
+
+        `kind` is a Kind or a list name; `namespace` None lists all. A continue token that grew too old is answered with
+        one that goes on from the same key in a newer version: good enough for a sweep, so that is used. Raises
+        ClusterError.
+        """
+        resource = resources.named(kind)
+        what = f"list {resource.plural}" + (f" in {namespace}" if namespace else "")
+        selection = [("limit", str(page))]
+        selection += [("fieldSelector", field_selector)] if field_selector else []
+        selection += [("labelSelector", label_selector)] if label_selector else []
+        token, resumed = "", False
+        while True:
+            query = [*selection, ("continue", token)] if token else selection
+            request = connection.Request(what, "GET", resource.path(namespace), query, accept=accept)
+            try:
+                body = await self._connection.send(request)
+            except errors.Gone as error:
+                if not error.resume or resumed:
+                    raise
+                token, resumed = error.resume, True
+                continue
+            resumed = False
+            async with errors.translated(what):
+                token = _continue_token(body)
+            yield body
+            if not token:
+                return
+
+    async def get(self, ref: model.ResourceRef) -> model.Json:
+        """One object, whole. Raises NotFound where there is none of that name (a uid in `ref` is not compared)."""
+        what = f"read {ref.kind} {ref.short}"
+        return await self._json(connection.Request(what, "GET", resources.path_of(ref)))
+
+    async def list_json(
+        self,
+        kind: str,
+        namespace: str | None,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = _TARGET_LIMIT,
+    ) -> list[model.Json]:
+        """The objects of a list, whole, at most `limit`. `kind` and `apiVersion`, which lists leave out, are set."""
+        resource = resources.named(kind)
+        found: list[model.Json] = []
+        page = min(limit, PAGE)
+        pages = self.pages(kind, namespace, page=page, field_selector=field_selector, label_selector=label_selector)
+        async with contextlib.aclosing(pages):
+            async for body in pages:
+                async with errors.translated(f"list {resource.plural}"):
+                    items = msgspec.json.decode(body, type=_Items).items or []
+                found += ({"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in items)
+                if len(found) >= limit:
+                    break
+        return found[:limit]
+
+    async def names(self, kind: str, namespace: str | None = None) -> list[str]:
+        """The names of all objects of a kind, sorted: for near matches of what a person typed."""
+        found: set[str] = set()
+        async for body in self.pages(kind, namespace, accept=_NAMES_ONLY):
+            async with errors.translated(f"list {kind}"):
+                found.update(item.metadata.name for item in msgspec.json.decode(body, type=_NamedItems).items or ())
+        return sorted(found - {""})
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail_lines: int = 200,
+        limit_bytes: int = 65536,
+    ) -> str:
+        """The end of a container's log as clean text: at most `tail_lines` lines and `limit_bytes` bytes of it.
+
+        `previous` reads the container before its last restart. Bytes that are no UTF-8 become U+FFFD, terminal colours
+        and control characters go, and a line longer than the limit is cut at its start. Not redacted yet. Raises
+        Rejected where there is no such log (a container that never started, no previous one).
+        """
+        ref = model.ResourceRef("Pod", namespace, pod)
+        query = [("container", container), ("tailLines", str(tail_lines))]
+        # The server counts limitBytes from the first of these lines, and what matters is the last: so more is asked
+        # for than is kept.
+        query += [("limitBytes", str(max(limit_bytes * 16, 1 << 20)))]
+        query += [("previous", "true")] if previous else []
+        what = f"read the log of {ref.short} ({container})"
+        path = resources.path_of(ref, "log")
+        body = await self._connection.send(
+            connection.Request(what, "GET", path, query, accept="*/*", keep_tail=limit_bytes)
+        )
+        return _clean(body, cut=len(body) >= limit_bytes, lines=tail_lines)
+
+    async def events(self, ref: model.ResourceRef) -> list[model.Json]:
+        """All events about one object that the cluster still holds (usually one hour), newest first."""
+        if ref.uid and ref.kind != "Node":  # a kubelet writes its node's name where the uid belongs
+            selector = f"involvedObject.uid={ref.uid}"
+        else:
+            selector = f"involvedObject.kind={ref.kind},involvedObject.name={ref.name}"
+        found = await self.list_json("events", ref.namespace or None, field_selector=selector)
+        return sorted(found, key=_event_time, reverse=True)
+
+    async def can_i(
+        self, verb: str, resource: str, namespace: str = "", *, group: str | None = None, name: str = ""
+    ) -> bool:
+        """Whether our identity may do this (SelfSubjectAccessReview, which every authenticated user may create).
+
+        `resource` is a list name, with a subresource after a slash (`pods/log`); `group` may be left out for those that
+        `resources` knows.
+        """
+        plural, _, subresource = resource.partition("/")
+        if group is None:
+            group = resources.RESOURCES[plural].group if plural in resources.RESOURCES else ""
+        wanted = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
+        wanted |= {"namespace": namespace, "name": name}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: value for key, value in wanted.items() if value}},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = await self._json(
+            connection.Request(f"ask whether we may {verb} {resource}", "POST", path, body=review)
+        )
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    async def read_target(self, action: model.Action) -> model.Target:
+        """All that an action rests on, fresh. A target that is gone is no error: its `object` is None."""
+        match action:
+            case model.DeletePod(pod=pod, workload=workload):
+                found, owner = await self._get_or_none(pod), await self._get_or_none(workload)
+                ref, top = pod, owner
+            case _:
+                found, owner = await self._get_or_none(action.workload), None
+                ref, top = action.workload, found
+        if found is None:
+            return model.Target(ref=ref, object=None, read_at=self._now(), owner=owner)
+        space = ref.namespace
+        replicasets, pods = await self._members(top, space) if top is not None else ((), ())
+        labels = _pod_labels(top if top is not None else found)
+        return model.Target(
+            ref=model.ResourceRef(ref.kind, space, ref.name, _uid(found)),
+            object=found,
+            read_at=self._now(),
+            owner=owner,
+            replicasets=replicasets,
+            pods=pods,
+            budgets=tuple(
+                each
+                for each in await self._list_optional("poddisruptionbudgets", space)
+                if selectors.matches((each.get("spec") or {}).get("selector"), labels)
+            ),
+            autoscalers=tuple(
+                each
+                for each in await self._list_optional("horizontalpodautoscalers", space)
+                if top is not None and _scales(each, top)
+            ),
+            namespace=await self._namespace(space),
+        )
+
+    async def _members(
+        self, workload: model.Json, namespace: str
+    ) -> tuple[tuple[model.Json, ...], tuple[model.Json, ...]]:
+        """The ReplicaSets of a Deployment by ascending revision, and the pods of the workload."""
+        selector = (workload.get("spec") or {}).get("selector")
+        if not isinstance(selector, dict):
+            return (), ()
+        query = selectors.query(selector)
+        owners = {_uid(workload)}
+        replicasets: list[model.Json] = []
+        if workload.get("kind") == "Deployment":
+            listed = await self.list_json("replicasets", namespace, query)
+            replicasets = sorted(_owned(listed, owners), key=_revision)
+            owners = {_uid(each) for each in replicasets}
+        pods = _owned(await self.list_json("pods", namespace, query), owners)
+        return tuple(replicasets), tuple(pods)
+
+    async def _get_or_none(self, ref: model.ResourceRef) -> model.Json | None:
+        try:
+            return await self.get(ref)
+        except errors.NotFound:
+            return None
+
+    async def _list_optional(self, kind: str, namespace: str) -> list[model.Json]:
+        """A list that only refines a verdict: empty where we may not read it or the server does not have it."""
+        try:
+            return await self.list_json(kind, namespace)
+        except _OPTIONAL:
+            return []
+
+    async def _namespace(self, name: str) -> model.Json | None:
+        try:
+            return await self.get(model.ResourceRef("Namespace", "", name))
+        except _OPTIONAL:
+            return None
+
+    async def _json(self, request: connection.Request) -> model.Json:
+        body = await self._connection.send(request)
+        async with errors.translated(request.what):
+            return connection.as_json(body)
+
+
+def _continue_token(body: bytes) -> str:
+    """The token for the next page. Servers write a list's metadata before its items, so these are rarely looked at."""
+    cut = body.find(b'"items"')
+    if cut > 0:
+        try:
+            head = msgspec.json.decode(body[:cut].rstrip(b" \t\r\n,") + b"}", type=_Head)
+        except msgspec.DecodeError:
+            head = _Head()
+        if head.metadata is not None:
+            return head.metadata.continue_ or ""
+    whole = msgspec.json.decode(body, type=_Head)
+    return (whole.metadata.continue_ or "") if whole.metadata is not None else ""
+
+
+def _clean(body: bytes, *, cut: bool, lines: int) -> str:
+    text = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    text = _CONTROLS.sub("", _ANSI.sub("", text))
+    kept = text.split("\n")
+    if cut and len(kept) > 1:
+        kept = kept[1:]  # most likely a part of a line
+    ended = kept[-1] == ""
+    return "\n".join(kept[-(lines + ended) :])
+
+
+def _meta(item: model.Json) -> dict[str, Any]:
+    return item.get("metadata") or {}
+
+
+def _uid(item: model.Json) -> str:
+    return str(_meta(item).get("uid") or "")
+
+
+def _owned(items: Iterable[model.Json], owners: set[str]) -> list[model.Json]:
+    """Those whose controller is one of `owners` (uids): a selector alone also finds other people's pods."""
+    return [
+        item
+        for item in items
+        if any(ref.get("controller") and ref.get("uid") in owners for ref in _meta(item).get("ownerReferences") or ())
+    ]
+
+
+def _revision(replicaset: model.Json) -> tuple[int, str]:
+    text = str((_meta(replicaset).get("annotations") or {}).get(_REVISION, ""))
+    return (
+        int(text) if text.isascii() and text.isdigit() else 0,
+        str(_meta(replicaset).get("creationTimestamp") or ""),
+    )
+
+
+def _pod_labels(item: model.Json) -> dict[str, str]:
+    """The labels that a workload gives its pods; those of the object itself where it is a pod."""
+    template = (item.get("spec") or {}).get("template")
+    return _meta(template if isinstance(template, dict) else item).get("labels") or {}
+
+
+def _scales(autoscaler: model.Json, workload: model.Json) -> bool:
+    target = (autoscaler.get("spec") or {}).get("scaleTargetRef") or {}
+    return (target.get("kind"), target.get("name")) == (workload.get("kind"), _meta(workload).get("name"))
+
+
+def _event_time(event: model.Json) -> str:
+    series = event.get("series") or {}
+    for value in (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime")):
+        if value:
+            return str(value)
+    return str(event.get("firstTimestamp") or _meta(event).get("creationTimestamp") or "")

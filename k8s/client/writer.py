@@ -1,0 +1,86 @@
+"""The only code that writes to a cluster. `k8s.executor` alone imports it (an import contract), after its checks.
+
+One method, one operation, never repeated here. Every write carries the uid and, where given, the resourceVersion that
+it rests on, so that an object that was recreated or changed in between is answered with a conflict and not overwritten:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+"""
+
+import copy
+from typing import Any
+
+from k8s import model
+from k8s.client import connection, errors, resources
+
+FIELD_MANAGER = "watchkeeper"
+"""Our name in `metadata.managedFields`: shows anyone who looks who changed what."""
+
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json-patch+json"
+
+
+class Writer:
+    """Writes to one cluster through one connection, best one with an identity of its own."""
+
+    def __init__(self, over: connection.Connection) -> None:
+        self._connection = over
+
+    @property
+    def cluster(self) -> str:
+        return self._connection.name
+
+    async def apply(self, op: model.Operation, *, resource_version: str | None, dry_run: bool) -> model.Json:
+        """Sends one operation and returns the object (or Scale, or Status) that the server answers with.
+
+        `dry_run` goes through admission and validation without being stored. Raises Conflict where uid or
+        resourceVersion do not hold, Rejected and Forbidden where the server says no; after Unreachable (with `sent`)
+        and ServerFault nobody knows whether it was written. Raises ValueError for an operation without a uid or a
+        sensible body: such a one was never judged.
+        """
+        if not op.target.uid:
+            raise ValueError(f"{op.verb} without the uid of {op.target}")
+        query = [("fieldManager", FIELD_MANAGER)] if op.verb != "delete" else []
+        query += [("dryRun", "All")] if dry_run else []
+        what = f"{'try to ' if dry_run else ''}{op.verb} {op.target.kind} {op.target.short}"
+        request = _request(op, what, query, resource_version)
+        body = await self._connection.send(request)
+        async with errors.translated(what):
+            return connection.as_json(body)
+
+
+def _request(
+    op: model.Operation, what: str, query: list[tuple[str, str]], resource_version: str | None
+) -> connection.Request:
+    ref, body = op.target, copy.deepcopy(op.body)
+    match (op.verb, op.patch_type, body):
+        case ("patch", "merge", dict()):
+            path = resources.path_of(ref)
+            return connection.Request(what, "PATCH", path, query, _pinned(body, ref, resource_version), _MERGE)
+        case ("patch", "json", list()):
+            guard = _guard(ref, resource_version)
+            return connection.Request(what, "PATCH", resources.path_of(ref), query, [*guard, *body], _JSON)
+        case ("scale", None, dict()):
+            path = resources.path_of(ref, "scale")
+            return connection.Request(what, "PATCH", path, query, _pinned(body, ref, resource_version), _MERGE)
+        case ("delete", None, None):
+            preconditions = {"uid": ref.uid} | ({"resourceVersion": resource_version} if resource_version else {})
+            options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+            return connection.Request(what, "DELETE", resources.path_of(ref), query, options)
+        case _:
+            raise ValueError(f"not a well-formed operation: {op.verb}/{op.patch_type} on {ref}")
+
+
+def _pinned(body: dict[str, Any], ref: model.ResourceRef, resource_version: str | None) -> dict[str, Any]:
+    """A merge patch that only fits this object in this version: a differing uid or resourceVersion is a conflict."""
+    metadata = dict(body.get("metadata") or {}) | {"uid": ref.uid}
+    if resource_version:
+        metadata["resourceVersion"] = resource_version
+    return {**body, "metadata": metadata}
+
+
+def _guard(ref: model.ResourceRef, resource_version: str | None) -> list[dict[str, Any]]:
+    """The same for a JSON patch. The version is replaced, not tested: a failed test is answered like a broken patch,
+    an old version as the conflict that it is."""
+    guard = [{"op": "test", "path": "/metadata/uid", "value": ref.uid}]
+    if resource_version:
+        guard.append({"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version})
+    return guard

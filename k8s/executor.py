@@ -1,0 +1,257 @@
+"""The one hand on the cluster: carries a permitted action out, exactly once, or says why it did not.
+
+`bot.main` alone makes an Executor and hands it to the pipeline. Nothing is taken on trust from the moment of the press:
+right before the write the target is read anew, the action planned anew, the policy asked anew, and the permit's digest
+compared with what would be written now. Then the server tries it (dry run), and only then is it written, bound to the
+uid and the version that all of this rested on. Different ends have different names: see `model.Outcome`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from k8s import catalogue, differences, guardrails, model, redact
+from k8s.client import errors, writer
+
+Status = Literal["succeeded", "stale", "already-fixed", "refused", "failed", "unknown"]
+
+ATTEMPTS = 3
+"""A workload that is crash-looping changes its status, and with it its version, every few seconds: a conflict is then
+no sign of a change that matters. Everything is read and asked anew, this many times in all."""
+
+_NOTHING = "Nothing was written."
+_SHOWN_PIN = 40
+"""Longer pinned values are hashes or the like: that they changed says enough."""
+
+
+class Reader(Protocol):
+    """What the executor needs of `k8s.client.reader.Reader`."""
+
+    async def read_target(self, action: model.Action) -> model.Target: ...
+
+    async def get(self, ref: model.ResourceRef) -> model.Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What the API server said to the operations without storing them."""
+
+    accepted: bool
+    message: str
+    """Why not, in the server's (or an admission webhook's) own words; empty where accepted."""
+    diff: tuple[str, ...] = ()
+    """`- path: old` and `+ path: new` lines, redacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """All that one execution was asked with."""
+
+    action: model.Action
+    permit: model.Permit
+    proposal: str
+    subject: model.ResourceRef
+    policy: guardrails.Policy
+    history: guardrails.History
+    mode: guardrails.Mode
+    planned_at: datetime
+    pins: Mapping[str, str]
+    operations: Sequence[model.Operation]
+
+
+class Executor:
+    """Executes on one cluster."""
+
+    def __init__(self, reader: Reader, writer: writer.Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def dry_run(self, plan: model.Plan) -> DryRun:
+        """Asks the server what these operations would do: through admission and validation, nothing stored.
+
+        A refusal is an answer (`accepted` False); Unreachable, Unauthorized, Throttled and ServerFault are raised.
+        """
+        found: list[str] = []
+        for op in plan.operations:
+            try:
+                before = await self._reader.get(op.target)
+                after = await self._writer.apply(op, resource_version=None, dry_run=True)
+            except (errors.Rejected, errors.Forbidden, errors.NotFound, errors.Conflict) as error:
+                return DryRun(False, redact.redact(error.message), tuple(found))
+            found += _changes(op, before, after)
+        return DryRun(True, "", tuple(found))
+
+    async def execute(
+        self,
+        action: model.Action,
+        permit: model.Permit,
+        *,
+        proposal: str,
+        subject: model.ResourceRef,
+        policy: guardrails.Policy,
+        history: guardrails.History,
+        mode: guardrails.Mode,
+        now: Callable[[], datetime],
+        planned_at: datetime,
+        pins: Mapping[str, str],
+        operations: Sequence[model.Operation] = (),
+    ) -> model.Outcome:
+        """Does what the permit covers, or nothing.
+
+        `planned_at` and `pins` are those of the proposal: the same moment makes the same operations, and the pins tell
+        what moved since. `operations`, the proposal's own, let an effect that is there already be recognised even where
+        the plan can no longer be made. Never raises a ClusterError; a cancellation while writing goes through, and the
+        caller's record is then settled by `look`.
+        """
+        order = _Order(action, permit, proposal, subject, policy, history, mode, planned_at, pins, operations)
+        for _ in range(ATTEMPTS):
+            try:
+                target = await self._reader.read_target(action)
+            except errors.ClusterError as error:
+                return _outcome("failed", f"Could not {error}. {_NOTHING}")
+            decided = _decide(order, target, now)
+            if isinstance(decided, model.Outcome):
+                return decided
+            outcome = await self._write(decided, target, lambda: order.permit.expires_at > now())
+            if outcome is not None:
+                return outcome
+        return _outcome("failed", f"{subject.kind} {subject.short} kept changing while it was tried. {_NOTHING}")
+
+    async def look(self, action: model.Action, operations: Sequence[model.Operation]) -> bool | None:
+        """Whether the change of these operations is there: settles an execution whose end is unknown.
+
+        None where the target is gone or is another object of the same name; a pod that was to be deleted and is gone is
+        True. Raises ClusterError.
+        """
+        target = await self._reader.read_target(action)
+        if catalogue.applied(action, operations, target):
+            return True
+        known = {op.target.uid for op in operations}
+        return None if target.object is None or target.ref.uid not in known else False
+
+    async def _write(
+        self, op: model.Operation, target: model.Target, still_permitted: Callable[[], bool]
+    ) -> model.Outcome | None:
+        """Dry run, then the write. None after a conflict: all is to be asked anew."""
+        image = target.object or {}
+        version = str((image.get("metadata") or {}).get("resourceVersion") or "") or None
+        try:
+            await self._writer.apply(op, resource_version=version, dry_run=True)
+        except errors.Conflict:
+            return None
+        except errors.ClusterError as error:
+            return _refused_by_server(error)
+        if not still_permitted():
+            return _outcome("refused", f"The permit has expired. {_NOTHING}")
+        try:
+            await self._writer.apply(op, resource_version=version, dry_run=False)
+        except errors.Conflict:
+            return None
+        except (errors.Unreachable, errors.ServerFault, errors.Malformed) as error:
+            if isinstance(error, errors.Unreachable) and not error.sent:
+                return _refused_by_server(error)
+            detail = f"The change was sent and its answer never came: {error.message}. It may or may not be there."
+            return _outcome("unknown", detail, image)
+        except errors.ClusterError as error:
+            return _refused_by_server(error)
+        return _outcome("succeeded", "The API server took the change.", image)
+
+
+def _decide(order: _Order, target: model.Target, now: Callable[[], datetime]) -> model.Operation | model.Outcome:
+    """The one operation to write, or why nothing is written."""
+    action = order.action
+    if order.operations and catalogue.applied(action, order.operations, target):
+        return _outcome("already-fixed", f"The change is there already. {_NOTHING}")
+    if faults := catalogue.problems(action, target):
+        if _applied_as_planned(order, target):
+            return _outcome("already-fixed", f"The change is there already. {_NOTHING}")
+        return _outcome("stale", f"{' '.join(faults)} {_NOTHING}", moved=faults)
+    plan = catalogue.plan(action, target, order.planned_at)
+    if moved := _moved(order.pins, plan.pins):
+        return _outcome("stale", f"{' '.join(moved)} {_NOTHING}", moved=moved)
+    verdict = guardrails.judge(
+        action,
+        plan,
+        target,
+        subject=order.subject,
+        policy=order.policy,
+        history=order.history,
+        mode=order.mode,
+        now=now(),
+    )
+    if not verdict.allowed:
+        return _outcome("refused", f"{' '.join(verdict.reasons)} {_NOTHING}")
+    if model.digest(plan.operations, plan.pins, order.permit.policy) != order.permit.digest:
+        moved = ("What would be written now is not what was approved.",)
+        return _outcome("stale", f"{moved[0]} {_NOTHING}", moved=moved)
+    digest = guardrails.digest_of(plan, order.policy)
+    if order.permit.policy != order.policy.hash:
+        return _outcome("refused", f"The policy has changed since the permit was given. {_NOTHING}")
+    fault = guardrails.check_permit(
+        order.permit, proposal=order.proposal, digest=digest, policy=order.policy, now=now(), verdict=verdict
+    )
+    if fault:
+        return _outcome("refused", f"{fault} {_NOTHING}")
+    if len(plan.operations) != 1:  # a half-done execution would have no name
+        return _outcome(
+            "refused", f"It takes {len(plan.operations)} writes, and only one is done at a time. {_NOTHING}"
+        )
+    return plan.operations[0]
+
+
+def _applied_as_planned(order: _Order, target: model.Target) -> bool:
+    """Whether the target shows what would be written: asked where the action is not possible (any more)."""
+    if target.object is None or (uid := order.pins.get("uid")) is None or uid != target.ref.uid:
+        return False
+    try:
+        operations = catalogue.plan(order.action, target, order.planned_at).operations
+    except LookupError:
+        return False
+    return catalogue.applied(order.action, operations, target)
+
+
+def _moved(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        _sentence(pin, before.get(pin, ""), now.get(pin, ""))
+        for pin in sorted(before.keys() | now.keys())
+        if before.get(pin) != now.get(pin)
+    )
+
+
+def _sentence(pin: str, old: str, new: str) -> str:
+    if pin == "uid":
+        return "The object was deleted and created anew."
+    if max(len(old), len(new)) > _SHOWN_PIN:
+        return f"The {pin} has changed."
+    return f"The {pin} was {old or 'not set'} and is {new or 'not set'} now."
+
+
+def _refused_by_server(error: errors.ClusterError) -> model.Outcome:
+    return _outcome("failed", f"Could not {error} ({_NOTHING.rstrip('.').lower()})")
+
+
+def _changes(op: model.Operation, before: model.Json, after: model.Json) -> Sequence[str]:
+    match op.verb:
+        case "delete":
+            return [f"- {op.target.kind} {op.target.short}"]
+        case "scale":
+            shown = {"spec": {"replicas": (before.get("spec") or {}).get("replicas")}}
+            return differences.lines(shown, {"spec": {"replicas": (after.get("spec") or {}).get("replicas")}})
+        case _:
+            return differences.lines(before, after)
+
+
+def _outcome(status: Status, detail: str, image: model.Json | None = None, moved: Sequence[str] = ()) -> model.Outcome:
+    """Redacted: an outcome goes into the record and to Slack."""
+    masked: Any = None if image is None else redact.redact_json({**image, "metadata": _without_managed(image)})
+    return model.Outcome(
+        status=status,
+        detail=redact.redact(detail),
+        pre_image=masked,
+        moved=tuple(redact.redact(each) for each in moved),
+    )
+
+
+def _without_managed(image: model.Json) -> model.Json:
+    return {key: value for key, value in (image.get("metadata") or {}).items() if key != "managedFields"}

@@ -1,0 +1,91 @@
+"""From findings to problems: symptoms of one cause share one subject, and so one incident and one thread.
+
+Pure; the result does not depend on the order of the findings. Called by `k8s.detection`.
+"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from k8s import model
+
+CAUSAL_ORDER = (
+    "NodeNotReady",
+    "NodePressure",
+    "ImagePull",
+    "ConfigError",
+    "InitFailing",
+    "OOMKilled",
+    "CrashLoopBackOff",
+    "Unschedulable",
+    "NotReady",
+    "JobFailed",
+    "RolloutStuck",
+    "ReplicasMissing",
+)
+"""Most causal first: the first finding of a problem names its cause, the last ones are what it does to the workload."""
+
+_RANK = {kind: rank for rank, kind in enumerate(CAUSAL_ORDER)}
+_Key = tuple[str, str, str]
+
+
+def fold(findings: Iterable[model.Finding], index: model.Index) -> tuple[model.Problem, ...]:
+    """Groups by top owner, or by node where the finding sits on one that is NotReady; worst first.
+
+    Equal findings of many pods of one owner (same kind, container and cause) become one: the oldest of them, with how
+    many there are in `facts["pods"]` (of what is no pod, such as the runs of a CronJob, in `facts["count"]`).
+    """
+    every = list(findings)
+    lost = {finding.resource.name: finding.resource for finding in every if finding.kind == "NodeNotReady"}
+    groups: dict[_Key, list[model.Finding]] = defaultdict(list)
+    for finding in every:
+        groups[_key(lost.get(finding.node, finding.owner))].append(finding)
+    problems = [_problem(group, lost, index) for group in groups.values()]
+    return tuple(sorted(problems, key=lambda problem: (problem.severity, _key(problem.subject))))
+
+
+def order(finding: model.Finding) -> tuple[object, ...]:
+    """Sorts findings by cause before symptom, then worst first, then by all that can tell two apart."""
+    rank = _RANK.get(finding.kind, len(_RANK))
+    place = (finding.container, finding.cause, finding.since, finding.resource, finding.message)
+    return rank, finding.kind, finding.severity, finding.owner, *place
+
+
+def _problem(group: list[model.Finding], lost: dict[str, model.ResourceRef], index: model.Index) -> model.Problem:
+    findings = sorted(_merged(group), key=order)
+    primary = findings[0]
+    subject = lost.get(primary.node, primary.owner)
+    counts = index.ready(subject)
+    return model.Problem(
+        subject=subject,
+        findings=tuple(findings),
+        severity=min(finding.severity for finding in findings),
+        ready=counts[0] if counts is not None else None,
+        desired=counts[1] if counts is not None else None,
+    )
+
+
+def _merged(group: Iterable[model.Finding]) -> list[model.Finding]:
+    alike: dict[tuple[object, ...], list[model.Finding]] = defaultdict(list)
+    for finding in group:
+        alike[(finding.kind, _key(finding.owner), finding.container, finding.cause)].append(finding)
+    return [_one(same) for same in alike.values()]
+
+
+def _one(same: Sequence[model.Finding]) -> model.Finding:
+    """One finding for all that are alike: the oldest speaks, the worst severity counts."""
+    if len(same) == 1:
+        return same[0]
+    oldest = min(same, key=lambda finding: (finding.since, *order(finding)))
+    others = len(same) - 1
+    more = "one more" if others == 1 else f"{others} more"
+    return dataclasses.replace(
+        oldest,
+        severity=min(finding.severity for finding in same),
+        message=f"{oldest.message} The same holds for {more}.",
+        facts={**oldest.facts, "pods" if oldest.resource.kind == "Pod" else "count": str(len(same))},
+    )
+
+
+def _key(ref: model.ResourceRef) -> _Key:
+    return ref.kind, ref.namespace, ref.name

@@ -1,0 +1,274 @@
+"""What the remedies, the policy and the verification must know of a workload: its replicas, revisions and owners.
+
+Pure, over the raw JSON of a freshly read `model.Target`. Called by `k8s.actions`, `k8s.guardrails`, `k8s.verification`,
+and by `bot` for evidence: which revision was good, and what changed since.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from k8s import fields, model, templates
+
+REVISION = "deployment.kubernetes.io/revision"
+REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
+CHANGE_CAUSE = "kubernetes.io/change-cause"
+RESTARTED_AT = templates.RESTARTED_AT
+
+PROOF_OF_SERVICE = timedelta(minutes=10)
+"""A revision that lived this long before its successor came counts as one that had served."""
+SETTLED = timedelta(minutes=1)
+"""Ready pods of a revision younger than this prove nothing: a crash loop is ready for moments too."""
+
+template_hash = templates.digest
+template_diff = templates.diff
+
+Health = Literal["serving", "served", "unproven"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a Deployment, which is one ReplicaSet of it."""
+
+    number: int
+    replicaset: model.ResourceRef
+    template: model.Json
+    """As the Deployment would hold it: without the ReplicaSet's hash label."""
+    created: datetime | None
+    images: tuple[str, ...]
+    health: Health
+    """serving: has ready pods now. served: lived long enough before its successor. unproven: nothing speaks for it."""
+    change_cause: str
+    replicas: int
+    """Pods that it has now, ready or not."""
+    ready: int
+
+
+def reference(obj: model.Json, kind: str) -> model.ResourceRef:
+    """The object's own reference. List items carry no kind, so it is given."""
+    name = fields.text(obj, "metadata", "name")
+    return model.ResourceRef(kind, fields.text(obj, "metadata", "namespace"), name, fields.uid(obj))
+
+
+def template(obj: model.Json) -> model.Json:
+    return fields.mapping(obj, "spec", "template")
+
+
+def desired(obj: model.Json, kind: str) -> int:
+    """Replicas that the workload should have; `spec.replicas` left out means 1."""
+    if kind == "DaemonSet":
+        return fields.count(obj, "status", "desiredNumberScheduled")
+    replicas = fields.number(obj, "spec", "replicas")
+    return 1 if replicas is None else replicas
+
+
+def ready(obj: model.Json, kind: str) -> int:
+    return fields.count(obj, "status", "numberReady" if kind == "DaemonSet" else "readyReplicas")
+
+
+def headroom(target: model.Target) -> int | None:
+    """Voluntary disruptions that the tightest PodDisruptionBudget allows now; None where there is none."""
+    allowed = [fields.count(budget, "status", "disruptionsAllowed") for budget in target.budgets]
+    return min(allowed) if allowed else None
+
+
+def pod_ready(pod: model.Json) -> bool:
+    return fields.text(fields.condition(pod, "Ready"), "status") == "True"
+
+
+def strategy(obj: model.Json, kind: str) -> str:
+    """How pods are replaced: `RollingUpdate` (the default of all three kinds), `Recreate` or `OnDelete`."""
+    key = "strategy" if kind == "Deployment" else "updateStrategy"
+    return fields.text(obj, "spec", key, "type") or "RollingUpdate"
+
+
+def _share(given: object, whole: int, default: str, *, up: bool) -> int:
+    """An int-or-percent field against the desired count; a surge rounds up, what is away down, as controllers do."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    shown = given if isinstance(given, str) else default
+    digits = shown.removesuffix("%")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 6):
+        digits = default.removesuffix("%")
+    exact = whole * int(digits) / 100 if shown.endswith("%") else int(digits)
+    return math.ceil(exact) if up else math.floor(exact)
+
+
+def unavailable_at_once(obj: model.Json, kind: str) -> int:
+    """How many pods a rollout takes away at a time: 0 means a new one is ready before an old one goes.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment
+    """
+    wanted = desired(obj, kind)
+    if kind == "StatefulSet":
+        given = fields.value(obj, "spec", "updateStrategy", "rollingUpdate", "maxUnavailable")
+        return max(1, _share(given, wanted, "1", up=False))
+    if strategy(obj, kind) == "Recreate":
+        return wanted
+    key = "strategy" if kind == "Deployment" else "updateStrategy"
+    rolling = fields.mapping(obj, "spec", key, "rollingUpdate")
+    default = "25%" if kind == "Deployment" else "1"
+    surge = _share(rolling.get("maxSurge"), wanted, "25%" if kind == "Deployment" else "0", up=True)
+    away = _share(rolling.get("maxUnavailable"), wanted, default, up=kind == "DaemonSet")
+    return min(wanted, away) if away or surge else min(wanted, 1)
+
+
+def pace(obj: model.Json, kind: str) -> str:
+    """How a rollout proceeds, as the end of a sentence."""
+    if strategy(obj, kind) == "Recreate":
+        return "all stopped before the new ones start"
+    away = unavailable_at_once(obj, kind)
+    if away == 0:
+        return "each old pod kept until a new one is ready"
+    return f"at most {away} unavailable at a time"
+
+
+# --- revisions of a Deployment --------------------------------------------------------------------------------------
+
+
+def _owned(target: model.Target) -> Iterator[tuple[int, model.Json]]:
+    """(revision number, ReplicaSet) of the Deployment's own ReplicaSets."""
+    owner = fields.uid(target.object)
+    for replicaset in target.replicasets:
+        controller = fields.controller(replicaset)
+        number = fields.annotations(replicaset).get(REVISION, "")
+        if owner and controller is not None and controller.uid == owner and number.isascii() and number.isdigit():
+            yield int(number), replicaset
+
+
+def _past_numbers(replicaset: model.Json) -> Iterator[int]:
+    """Revision numbers that this ReplicaSet had before it was rolled back to."""
+    for part in fields.annotations(replicaset).get(REVISION_HISTORY, "").split(","):
+        if part.isascii() and part.isdigit():
+            yield int(part)
+
+
+def _served(owned: Sequence[tuple[int, model.Json]]) -> frozenset[int]:
+    """Numbers of the revisions one of whose lives is known to have lasted `PROOF_OF_SERVICE`.
+
+    A life begins when the ReplicaSet is created (later lives, after a rollback to it, begin at no recorded time) and
+    ends when the next number begins. A life whose begin or end is unknown proves nothing.
+    """
+    begins: dict[int, datetime | None] = {}
+    firsts: dict[int, int] = {}
+    for number, replicaset in owned:
+        first = min((*_past_numbers(replicaset), number))
+        begins.update(dict.fromkeys((*_past_numbers(replicaset), number)))
+        begins[first] = fields.moment(replicaset, "metadata", "creationTimestamp")
+        firsts[number] = first
+    proven: set[int] = set()
+    for number, first in firsts.items():
+        start, end = begins[first], begins.get(first + 1)
+        if start is not None and end is not None and end - start >= PROOF_OF_SERVICE:
+            proven.add(number)
+    return frozenset(proven)
+
+
+def revisions(target: model.Target) -> tuple[Revision, ...]:
+    """All revisions of the Deployment by ascending number; empty for another kind.
+
+    A revision while an older one still has pods never finished its rollout, however long that took, so it is unproven.
+    """
+    owned = sorted(_owned(target), key=lambda pair: pair[0])
+    served = _served(owned)
+    found: list[Revision] = []
+    older_has_pods = False
+    for number, replicaset in owned:
+        pods, ready_now = (
+            fields.count(replicaset, "status", "replicas"),
+            fields.count(replicaset, "status", "readyReplicas"),
+        )
+        health: Health = "unproven"
+        if ready_now > 0:
+            health = "serving"
+        elif number in served and not older_has_pods and pods == 0:
+            health = "served"
+        raw = template(replicaset)
+        found.append(
+            Revision(
+                number=number,
+                replicaset=reference(replicaset, "ReplicaSet"),
+                template=templates.bare(raw),
+                created=fields.moment(replicaset, "metadata", "creationTimestamp"),
+                images=templates.images(raw),
+                health=health,
+                change_cause=fields.annotations(replicaset).get(CHANGE_CAUSE, ""),
+                replicas=pods,
+                ready=ready_now,
+            )
+        )
+        older_has_pods = older_has_pods or pods > 0
+    return tuple(found)
+
+
+def current_revision(target: model.Target) -> Revision | None:
+    """The revision that the Deployment asks for now; None while its controller has not made the ReplicaSet yet."""
+    obj = target.object or {}
+    wanted = templates.digest(template(obj))
+    known = revisions(target)
+    for revision in reversed(known):
+        if templates.digest(revision.template) == wanted:
+            return revision
+    if fields.count(obj, "status", "observedGeneration") < fields.count(obj, "metadata", "generation"):
+        return None
+    number = fields.annotations(obj).get(REVISION, "")
+    return next((revision for revision in known if str(revision.number) == number), None)
+
+
+def healthy_revision(target: model.Target, now: datetime) -> Revision | None:
+    """The newest earlier revision that serves, or had served, and runs something else than the current one."""
+    current = current_revision(target)
+    if current is None:
+        return None
+    here = templates.essence(current.template)
+    for revision in reversed(revisions(target)):
+        if revision.number >= current.number or templates.essence(revision.template) == here:
+            continue
+        settled = revision.created is not None and now - revision.created >= SETTLED
+        if revision.health == "served" or (revision.health == "serving" and settled):
+            return revision
+    return None
+
+
+# --- who owns what --------------------------------------------------------------------------------------------------
+
+
+def belongs(pod: model.Json, workload: model.Json, kind: str, replicasets: Sequence[model.Json]) -> bool:
+    """Whether this workload controls the pod, directly or (a Deployment) through one of its ReplicaSets."""
+    controller, owner = fields.controller(pod), fields.uid(workload)
+    if controller is None or not owner:
+        return False
+    if controller.uid == owner:
+        return controller.kind == kind
+    if kind != "Deployment" or controller.kind != "ReplicaSet":
+        return False
+    for replicaset in replicasets:
+        above = fields.controller(replicaset)
+        if fields.uid(replicaset) == controller.uid and controller.uid:
+            return above is not None and above.uid == owner
+    return False
+
+
+def gitops(obj: model.Json) -> tuple[str, ...]:
+    """Who else writes this object and would put a changed field back: `Argo CD`, `Flux (Kustomization x)`, `Helm` …
+
+    Argo CD: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/; Flux marks what it applies with
+    toolkit labels; Helm: https://helm.sh/docs/chart_best_practices/labels/.
+    """
+    labels, annotations = fields.labels(obj), fields.annotations(obj)
+    owners: list[str] = []
+    argo = annotations.get("argocd.argoproj.io/tracking-id", "").partition(":")[0]
+    argo = argo or labels.get("argocd.argoproj.io/instance", "") or annotations.get("argocd.argoproj.io/instance", "")
+    if argo:
+        owners.append(f"Argo CD (application {argo})")
+    if name := labels.get("kustomize.toolkit.fluxcd.io/name"):
+        owners.append(f"Flux (Kustomization {name})")
+    release = labels.get("helm.toolkit.fluxcd.io/name")
+    if release:
+        owners.append(f"Flux (HelmRelease {release})")
+    elif "meta.helm.sh/release-name" in annotations or labels.get("app.kubernetes.io/managed-by") == "Helm":
+        name = annotations.get("meta.helm.sh/release-name", "")
+        owners.append(f"Helm (release {name})" if name else "Helm")
+    return tuple(owners)

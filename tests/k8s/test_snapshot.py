@@ -1,0 +1,405 @@
+"""A sweep comes to an end with what can be seen, bounded in memory and time, and leaves the event loop its turns."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from k8s import model, snapshot
+from k8s.client import connection, errors, reader
+from tests.k8s.client import servers
+
+EVERYWHERE = model.Scope()
+USUAL = snapshot.Limits()
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+LISTS = {
+    "namespaces": "/api/v1/namespaces",
+    "nodes": "/api/v1/nodes",
+    "pods": "/api/v1/pods",
+    "deployments": "/apis/apps/v1/deployments",
+    "replicasets": "/apis/apps/v1/replicasets",
+    "statefulsets": "/apis/apps/v1/statefulsets",
+    "daemonsets": "/apis/apps/v1/daemonsets",
+    "jobs": "/apis/batch/v1/jobs",
+    "cronjobs": "/apis/batch/v1/cronjobs",
+    "events": "/api/v1/events",
+}
+
+
+class Api:
+    """A cluster as lists of objects; `wrong` answers for a list name instead."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[Any]] = {name: [] for name in LISTS}
+        self.wrong: dict[str, servers.Answer] = {}
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.rpartition("/")[2]
+        if name in self.wrong:
+            return await self.wrong[name](request)
+        items = self.lists[name]
+        parts = request.path.split("/")
+        if "namespaces" in parts[:-1]:
+            place = parts[parts.index("namespaces") + 1]
+            items = [item for item in items if item["metadata"]["namespace"] == place]
+        start, size = int(request.query.get("continue", "0")), int(request.query["limit"])
+        more = {"continue": str(start + size)} if start + size < len(items) else {}
+        return web.json_response({"metadata": {"resourceVersion": "1"} | more, "items": items[start : start + size]})
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+async def server(api: Api) -> AsyncIterator[servers.Server]:
+    async with servers.serving(api) as running:
+        yield running
+
+
+@pytest.fixture
+async def cluster(server: servers.Server, tmp_path: Path) -> AsyncIterator[reader.Reader]:
+    async with servers.connected(server, tmp_path, connection.CallLimits(read_s=2.0, retries=0)) as over:
+        yield reader.Reader(over)
+
+
+async def taken(
+    cluster: reader.Reader, scope: model.Scope = EVERYWHERE, limits: snapshot.Limits = USUAL
+) -> model.Snapshot:
+    return await snapshot.take(cluster, scope, now=NOW, monotonic=time.monotonic, limits=limits)
+
+
+def item(name: str, namespace: str = "payments", **more: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}"}} | more
+
+
+def event(name: str, last: str, namespace: str = "payments", kind: str = "Pod") -> dict[str, Any]:
+    about = {"kind": kind, "name": "x"} | ({} if kind == "Node" else {"namespace": namespace})
+    place = "default" if kind == "Node" else namespace
+    return item(name, place, involvedObject=about, type="Warning", lastTimestamp=last)
+
+
+def names(items: Any) -> list[str]:
+    return [each.metadata.name for each in items]
+
+
+async def test_every_kind_is_listed_whole_over_all_pages(api: Api, cluster: reader.Reader) -> None:
+    for name in LISTS:
+        api.lists[name] = [item(f"{name}-{number}") for number in range(5)]
+    seen = await taken(cluster, limits=snapshot.Limits(page=2))
+    for name in LISTS:
+        assert sorted(names(getattr(seen, name))) == [f"{name}-{number}" for number in range(5)]
+    assert (seen.cluster, seen.taken_at, seen.degraded, seen.odd) == ("prod-eu", NOW, {}, 0)
+    assert seen.seconds > 0
+
+
+async def test_only_warning_events_are_asked_for(server: servers.Server, cluster: reader.Reader) -> None:
+    await taken(cluster)
+    selectors = {seen.path: seen.query.get("fieldSelector") for seen in server.seen}
+    assert selectors.pop(LISTS["events"]) == "type=Warning"
+    assert set(selectors.values()) == {None}
+
+
+async def test_seconds_come_from_the_given_clock(cluster: reader.Reader) -> None:
+    ticks = itertools.count(100.0, 7.5)
+    seen = await snapshot.take(cluster, model.Scope(), now=NOW, monotonic=lambda: next(ticks))
+    assert seen.seconds == 7.5
+
+
+# --- scope ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "kept"),
+    [
+        ((), (), ["kube-system", "payments", "payments-eu", "search"]),
+        (("pay*",), (), ["payments", "payments-eu"]),
+        ((), ("kube-*", "search"), ["payments", "payments-eu"]),
+        (("pay*", "search"), ("*-eu",), ["payments", "search"]),
+        (("*",), ("*",), []),
+    ],
+)
+async def test_globs_choose_namespaces_and_exclusion_wins(
+    api: Api, cluster: reader.Reader, include: tuple[str, ...], exclude: tuple[str, ...], kept: list[str]
+) -> None:
+    places = ["kube-system", "payments", "payments-eu", "search"]
+    api.lists["namespaces"] = [{"metadata": {"name": place}} for place in places]
+    for name in ("pods", "deployments", "jobs"):
+        api.lists[name] = [item(f"{name}-{place}", place) for place in places]
+    api.lists["events"] = [event(f"e-{place}", "2026-11-21T03:00:00Z", place) for place in places]
+    api.lists["nodes"] = [{"metadata": {"name": "node-1"}}]
+    seen = await taken(cluster, model.Scope(include, exclude))
+    assert names(seen.namespaces) == kept
+    assert names(seen.pods) == [f"pods-{place}" for place in kept]
+    assert names(seen.jobs) == [f"jobs-{place}" for place in kept]
+    assert names(seen.events) == [f"e-{place}" for place in kept]
+    assert names(seen.nodes) == ["node-1"]
+
+
+async def test_events_about_nodes_are_kept_whatever_the_scope(api: Api, cluster: reader.Reader) -> None:
+    api.lists["events"] = [event("pressure", "2026-11-21T03:00:00Z", kind="Node")]
+    assert names((await taken(cluster, model.Scope(("pay*",)))).events) == ["pressure"]
+
+
+async def test_namespaces_without_globs_are_listed_one_by_one(
+    api: Api, server: servers.Server, cluster: reader.Reader
+) -> None:
+    api.lists["pods"] = [item("a", "payments"), item("b", "search"), item("c", "other")]
+    seen = await taken(cluster, model.Scope(("payments", "search", "payments", "hidden"), ("hidden",)))
+    assert names(seen.pods) == ["a", "b"]
+    asked = [each.path for each in server.seen if each.path.endswith("/pods")]
+    assert asked == ["/api/v1/namespaces/payments/pods", "/api/v1/namespaces/search/pods"]
+    assert LISTS["nodes"] in [each.path for each in server.seen]
+
+
+async def test_nothing_is_listed_where_all_named_namespaces_are_excluded(
+    api: Api, server: servers.Server, cluster: reader.Reader
+) -> None:
+    api.lists["pods"] = [item("a", "payments")]
+    assert list((await taken(cluster, model.Scope(("payments",), ("pay*",)))).pods) == []
+    assert not [each for each in server.seen if each.path.endswith("/pods")]
+
+
+# --- what cannot be seen ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(403, 'User "x" cannot list resource "nodes"'), (404, "gone"), (429, "slow"), (503, "later")]
+)
+async def test_a_kind_that_cannot_be_listed_is_degraded_and_the_rest_is_seen(
+    api: Api, cluster: reader.Reader, code: int, words: str
+) -> None:
+    api.lists["pods"] = [item("a")]
+    api.wrong["nodes"] = servers.status(code, words, details={"retryAfterSeconds": 60})
+    seen = await taken(cluster)
+    assert seen.degraded == {"nodes": f"could not list nodes: {words}"}
+    assert names(seen.pods) == ["a"]
+    assert not seen.saw(("pods", "nodes"))
+    assert seen.saw(("pods", "events"))
+
+
+async def test_pods_that_may_not_be_listed_do_not_fail_the_sweep(api: Api, cluster: reader.Reader) -> None:
+    api.lists["nodes"] = [{"metadata": {"name": "node-1"}}]
+    api.wrong["pods"] = servers.status(403, 'User "x" cannot list resource "pods"')
+    seen = await taken(cluster)
+    assert set(seen.degraded) == {"pods"}
+    assert names(seen.nodes) == ["node-1"]
+
+
+async def test_the_pages_before_a_failure_are_kept_and_the_kind_is_degraded(api: Api, cluster: reader.Reader) -> None:
+    api.lists["pods"] = [item(f"pod-{number}") for number in range(6)]
+    api.wrong["pods"] = servers.in_turn(_without_wrong(api), _without_wrong(api), servers.status(500, "etcd"))
+    seen = await taken(cluster, limits=snapshot.Limits(page=2))
+    assert names(seen.pods) == ["pod-0", "pod-1", "pod-2", "pod-3"]
+    assert set(seen.degraded) == {"pods"}
+
+
+def _without_wrong(api: Api) -> servers.Answer:
+    clean = Api()
+    clean.lists = api.lists
+    return clean
+
+
+@pytest.mark.parametrize("code", [401, 403, 500])
+async def test_when_nothing_at_all_can_be_listed_the_sweep_fails(api: Api, cluster: reader.Reader, code: int) -> None:
+    api.wrong = dict.fromkeys(LISTS, servers.status(code, "no"))
+    with pytest.raises(errors.ClusterError) as caught:
+        await taken(cluster)
+    assert caught.value.message == "no"
+
+
+async def test_an_unreachable_cluster_fails_the_sweep(server: servers.Server, tmp_path: Path) -> None:
+    async with servers.serving() as gone:
+        pass
+    async with servers.connected(gone, tmp_path) as over:
+        with pytest.raises(errors.Unreachable):
+            await taken(reader.Reader(over))
+
+
+async def test_a_list_that_hangs_is_cut_short_at_its_time(api: Api, cluster: reader.Reader) -> None:
+    async def hang(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    api.lists["pods"] = [item("a")]
+    api.wrong["events"] = hang
+    started = time.monotonic()
+    seen = await taken(cluster, limits=snapshot.Limits(timeout_s=0.2))
+    assert time.monotonic() - started < 2
+    assert seen.degraded == {"events": "listing events took longer than 0.2 s and was cut short"}
+    assert names(seen.pods) == ["a"]
+
+
+@pytest.mark.parametrize("body", ["<html>", '{"items": [', '{"items": 7}', "[]"])
+async def test_an_answer_that_is_no_list_degrades_its_kind(api: Api, cluster: reader.Reader, body: str) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=body, content_type="application/json")
+
+    api.wrong["jobs"] = answer
+    seen = await taken(cluster)
+    assert set(seen.degraded) == {"jobs"}
+    assert seen.degraded["jobs"].startswith("could not list jobs: ")
+
+
+# --- odd objects ------------------------------------------------------------------------------------------------------
+
+
+async def test_one_odd_object_costs_itself_and_nothing_else(api: Api, cluster: reader.Reader) -> None:
+    odd = item("odd", status={"containerStatuses": "none"})
+    api.lists["pods"] = [item("a"), odd, item("b"), 7, item("c")]
+    seen = await taken(cluster)
+    assert names(seen.pods) == ["a", "b", "c"]
+    assert seen.odd == 2
+    assert seen.degraded == {"pods": "2 pods could not be read and were left out"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"metadata": {"name": "x", "labels": None, "annotations": None, "ownerReferences": None}},
+        {"metadata": {"name": "x"}, "spec": {"containers": None}, "status": {"conditions": None}},
+        {"metadata": {"name": "x", "creationTimestamp": "yesterday"}},
+        {"metadata": {"name": "x"}, "status": {"containerStatuses": [{"name": "a", "state": {}}]}},
+        {"metadata": {"name": "x"}, "spec": {"futureField": {"deep": [1]}}, "newTopLevel": 3},
+    ],
+)
+async def test_what_real_clusters_send_is_not_odd(api: Api, cluster: reader.Reader, odd: Any) -> None:
+    api.lists["pods"] = [odd]
+    seen = await taken(cluster)
+    assert names(seen.pods) == ["x"]
+    assert (seen.odd, seen.degraded) == (0, {})
+
+
+async def test_an_event_without_any_time_is_kept(api: Api, cluster: reader.Reader) -> None:
+    api.lists["events"] = [item("e", eventTime=None, firstTimestamp=None, lastTimestamp=None, series=None)]
+    assert names((await taken(cluster)).events) == ["e"]
+
+
+async def test_null_items_are_an_empty_list(api: Api, cluster: reader.Reader) -> None:
+    api.wrong["pods"] = servers.always({"metadata": None, "items": None})
+    seen = await taken(cluster)
+    assert (list(seen.pods), seen.degraded) == ([], {})
+
+
+# --- bounds -----------------------------------------------------------------------------------------------------------
+
+
+async def test_more_objects_than_the_bound_are_cut_and_said(
+    api: Api, server: servers.Server, cluster: reader.Reader
+) -> None:
+    api.lists["pods"] = [item(f"pod-{number:02d}") for number in range(40)]
+    seen = await taken(cluster, limits=snapshot.Limits(pods=10, page=4))
+    assert names(seen.pods) == [f"pod-{number:02d}" for number in range(10)]
+    assert seen.degraded == {"pods": "there are more than 10 pods, the rest were left out"}
+    assert len([each for each in server.seen if each.path == LISTS["pods"]]) == 3
+
+
+async def test_exactly_as_many_as_the_bound_are_whole(api: Api, cluster: reader.Reader) -> None:
+    api.lists["pods"] = [item(f"pod-{number}") for number in range(10)]
+    seen = await taken(cluster, limits=snapshot.Limits(pods=10, page=5))
+    assert (len(seen.pods), seen.degraded) == (10, {})
+
+
+async def test_of_too_many_events_the_newest_are_kept(api: Api, cluster: reader.Reader) -> None:
+    minutes = [17, 3, 59, 40, 8, 22, 51, 0, 33, 45, 12, 58]
+    api.lists["events"] = [event(f"e-{minute}", f"2026-11-21T03:{minute:02d}:00Z") for minute in minutes]
+    seen = await taken(cluster, limits=snapshot.Limits(events=3, page=2))
+    assert names(seen.events) == ["e-59", "e-58", "e-51"]
+    assert seen.degraded == {"events": "there are more than 3 warning events, only the newest were kept"}
+
+
+async def test_the_copy_of_the_whole_object_in_an_annotation_is_dropped(api: Api, cluster: reader.Reader) -> None:
+    applied = "kubectl.kubernetes.io/last-applied-configuration"
+    deployment = item("api")
+    deployment["metadata"]["annotations"] = {applied: "x" * 1000, "watchkeeper.io/ignore": "true"}
+    api.lists["deployments"] = [deployment]
+    assert (await taken(cluster)).deployments[0].metadata.annotations == {"watchkeeper.io/ignore": "true"}
+
+
+async def test_lists_are_read_a_few_at_a_time(api: Api, cluster: reader.Reader) -> None:
+    at_once, most = 0, 0
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.02)
+        at_once -= 1
+        return await servers.empty(request)
+
+    api.wrong = dict.fromkeys(LISTS, slow)
+    await taken(cluster, limits=snapshot.Limits(concurrency=2))
+    assert most == 2
+
+
+class Prepared:
+    """A reader whose pages are all there at once, so that nothing but the snapshot gives the loop its turns."""
+
+    cluster = "prepared"
+
+    def __init__(self, pages: int, per_page: int) -> None:
+        pods = [item(f"pod-{number}", spec={"containers": [{"name": "a"}]}) for number in range(per_page)]
+        self._body = json.dumps({"metadata": {}, "items": pods}).encode()
+        self._pages = pages
+
+    async def pages(self, kind: str, namespace: str | None = None, *, page: int = 500, field_selector: str = "") -> Any:
+        for _ in range(self._pages):
+            yield self._body
+
+
+async def test_the_event_loop_gets_its_turn_between_all_pages() -> None:
+    turns, done = 0, False
+
+    async def ticker() -> None:
+        nonlocal turns
+        while not done:
+            turns += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(ticker())
+    seen = await snapshot.take(Prepared(20, 3), model.Scope(), now=NOW, monotonic=time.monotonic)
+    done = True
+    await ticking
+    assert len(seen.pods) == 60
+    assert turns >= 20 * len(LISTS), "two pages were decoded without a turn in between"
+
+
+async def test_a_discarded_snapshot_is_emptied_in_slices() -> None:
+    seen = await snapshot.take(Prepared(4, 500), model.Scope(), now=NOW, monotonic=time.monotonic)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await snapshot.discard(seen)
+    counting.cancel()
+    assert turns >= 4 * len(LISTS) - 1
+    assert not any(getattr(seen, name) for name in LISTS)
+
+
+async def test_a_cancelled_sweep_leaves_nothing_running(api: Api, cluster: reader.Reader) -> None:
+    async def hang(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    api.wrong = dict.fromkeys(LISTS, hang)
+    before = asyncio.all_tasks()
+    sweep = asyncio.create_task(taken(cluster))
+    await asyncio.sleep(0.05)
+    sweep.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sweep
+    left = {task for task in asyncio.all_tasks() - before if "_list" in repr(task)}
+    assert left == set()
