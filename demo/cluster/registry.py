@@ -1,0 +1,204 @@
+"""Create, update and delete with the rules of the API server: defaults, validation, admission, generation, finalizers.
+
+`api` calls it for users; controllers and the kubelet call it for themselves, so that a quota or a webhook stops them
+too. Source: https://github.com/kubernetes/apiserver/tree/master/pkg/registry/generic/registry
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from demo.cluster import errors
+from demo.cluster.admission import Admission
+from demo.cluster.defaults import apply_defaults
+from demo.cluster.objects import Object, clone, is_deleting, name_of, namespace_of, pod_phase, rfc3339, uid_of
+from demo.cluster.resources import BY_PLURAL, Resource
+from demo.cluster.store import Store
+from demo.cluster.timeline import Timeline
+from demo.cluster.validation import validate
+
+_WITHOUT_STATUS = frozenset({"events", "configmaps", "secrets", "endpoints", "endpointslices", "leases"})
+_SERVER_OWNED = ("uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "selfLink")
+
+
+@dataclass
+class DeleteOptions:
+    """The body and query of a DELETE."""
+
+    grace: int | None = None
+    propagation: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    dry_run: bool = False
+
+
+@dataclass
+class Registry:
+    """The one way into the store."""
+
+    store: Store
+    timeline: Timeline
+    admission: Admission
+    _addresses: int = field(default=10)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        """The stored object, not to be changed; 404."""
+        found = self.store.find(resource.storage, namespace if resource.namespaced else "", name)
+        if found is None:
+            raise errors.not_found(resource, name)
+        return found
+
+    def create(self, resource: Resource, obj: Object, *, dry_run: bool = False) -> Object:
+        obj = clone(obj)
+        obj.pop("apiVersion", None)
+        obj.pop("kind", None)
+        metadata = obj.setdefault("metadata", {})
+        for name in _SERVER_OWNED:
+            metadata.pop(name, None)
+        namespace = namespace_of(obj) if resource.namespaced else ""
+        if not resource.namespaced:
+            metadata.pop("namespace", None)
+        elif self.store.find("namespaces", "", namespace) is None:
+            raise errors.not_found(BY_PLURAL["namespaces"], namespace)
+        if resource.storage not in _WITHOUT_STATUS and resource.storage != "nodes":
+            obj.pop("status", None)
+        apply_defaults(resource.storage, obj)
+        if metadata.get("name") and self.store.find(resource.storage, namespace, metadata["name"]) is not None:
+            raise errors.already_exists(resource, metadata["name"])
+        self.admission.admit("CREATE", resource, obj)
+        self.store.stamp(obj)
+        self._prepare(resource, obj)
+        causes = validate(resource, obj, None)
+        if causes:
+            raise errors.invalid(resource, name_of(obj), causes)
+        return obj if dry_run else self.store.add(resource.storage, obj)
+
+    def update(self, resource: Resource, obj: Object, *, dry_run: bool = False, subresource: str = "") -> Object:
+        """Replace an object. A resourceVersion in `obj` must be the current one; `subresource` limits what is taken."""
+        namespace = namespace_of(obj) if resource.namespaced else ""
+        old = self.get(resource, namespace, name_of(obj))
+        obj = clone(obj)
+        obj.pop("apiVersion", None)
+        obj.pop("kind", None)
+        metadata = obj["metadata"]
+        version = metadata.get("resourceVersion")
+        if version and version != old["metadata"]["resourceVersion"]:
+            raise errors.conflict(resource, name_of(old))
+        if subresource == "status":
+            obj = {**clone(old), "status": obj.get("status") or {}}
+        else:
+            self._keep_server_fields(resource, obj, old)
+        apply_defaults(resource.storage, obj)
+        causes = validate(resource, obj, old)
+        if causes:
+            raise errors.invalid(resource, name_of(old), causes)
+        self.admission.admit("UPDATE", resource, obj)
+        if dry_run:
+            return obj
+        if is_deleting(obj) and not obj["metadata"].get("finalizers") and old["metadata"].get("finalizers"):
+            if resource.storage != "pods" or not obj["metadata"].get("deletionGracePeriodSeconds"):
+                self.store.replace(resource.storage, obj)
+                self.store.remove(resource.storage, namespace, name_of(obj))
+                return obj
+        return self.store.replace(resource.storage, obj)
+
+    def update_status(self, resource: Resource, obj: Object, status: Object) -> Object:
+        """Write a new status over the current state of `obj`; nothing when the object is gone meanwhile."""
+        current = self.store.find(resource.storage, namespace_of(obj), name_of(obj))
+        if current is None or uid_of(current) != uid_of(obj):
+            return obj
+        return self.store.replace(resource.storage, {**clone(current), "status": status})
+
+    def delete(self, resource: Resource, namespace: str, name: str, options: DeleteOptions) -> tuple[Object, bool]:
+        """(the object in its last state, whether it is gone already). 404, or 409 when a precondition does not hold."""
+        obj = self.get(resource, namespace, name)
+        self._check_preconditions(resource, obj, options)
+        self.admission.admit("DELETE", resource, obj)
+        grace = self._grace(resource, obj, options)
+        finalizers = list(obj["metadata"].get("finalizers") or [])
+        extra = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}.get(options.propagation)
+        if extra and extra not in finalizers and resource.storage != "pods":
+            finalizers.append(extra)
+        gone = not finalizers and grace == 0
+        if gone:
+            if not options.dry_run:
+                obj = self.store.remove(resource.storage, namespace if resource.namespaced else "", name) or obj
+            return obj, True
+        marked = self._mark(obj, finalizers, grace)
+        return (marked if options.dry_run else self.store.replace(resource.storage, marked)), False
+
+    def _mark(self, obj: Object, finalizers: list[str], grace: int) -> Object:
+        marked: Object = clone(obj)
+        metadata = marked["metadata"]
+        if finalizers:
+            metadata["finalizers"] = finalizers
+        before = metadata.get("deletionGracePeriodSeconds")
+        if is_deleting(obj) and before is not None and before <= grace:
+            return marked
+        metadata["deletionTimestamp"] = rfc3339(self.timeline.now() + timedelta(seconds=grace))
+        metadata["deletionGracePeriodSeconds"] = grace
+        if "generation" in metadata:
+            metadata["generation"] += 1
+        return marked
+
+    def _check_preconditions(self, resource: Resource, obj: Object, options: DeleteOptions) -> None:
+        qualified = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+        if options.uid and options.uid != uid_of(obj):
+            why = (
+                f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid_of(obj)}). "
+                "The object might have been deleted and then recreated"
+            )
+            raise errors.conflict(resource, name_of(obj), why, qualified)
+        version = obj["metadata"]["resourceVersion"]
+        if options.resource_version and options.resource_version != version:
+            why = (
+                f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
+                f"ResourceVersion in record ({version}). The object might have been modified"
+            )
+            raise errors.conflict(resource, name_of(obj), why, qualified)
+
+    def _grace(self, resource: Resource, obj: Object, options: DeleteOptions) -> int:
+        """Only pods that a kubelet runs are given time."""
+        if resource.storage != "pods":
+            return 0
+        if not obj["spec"].get("nodeName") or pod_phase(obj) in ("Succeeded", "Failed"):
+            return 0
+        grace = options.grace if options.grace is not None else obj["spec"].get("terminationGracePeriodSeconds", 30)
+        return max(0, int(grace))
+
+    def _prepare(self, resource: Resource, obj: Object) -> None:
+        if resource.generation:
+            obj["metadata"]["generation"] = 1
+        spec = obj.get("spec") or {}
+        if resource.storage in ("deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"):
+            obj["status"] = {}
+        elif resource.storage == "services":
+            obj["status"] = {"loadBalancer": {}}
+            if spec.get("type") != "ExternalName" and "clusterIP" not in spec:
+                self._addresses += 1
+                spec["clusterIP"] = f"10.96.{self._addresses // 250}.{self._addresses % 250 + 1}"
+                spec["clusterIPs"] = [spec["clusterIP"]]
+        if resource.storage == "jobs" and not spec.get("selector"):
+            uid = uid_of(obj)
+            labels = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name_of(obj)}
+            labels |= {"controller-uid": uid, "job-name": name_of(obj)}
+            spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+            spec.setdefault("template", {}).setdefault("metadata", {}).setdefault("labels", {}).update(labels)
+
+    def _keep_server_fields(self, resource: Resource, obj: Object, old: Object) -> None:
+        metadata, before = obj["metadata"], old["metadata"]
+        if metadata.get("uid") not in (None, before["uid"]):
+            cause = errors.Cause(
+                "FieldValueInvalid", f'Invalid value: "{metadata["uid"]}": field is immutable', "metadata.uid"
+            )
+            raise errors.invalid(resource, name_of(old), [cause])
+        for name in (*_SERVER_OWNED, "deletionGracePeriodSeconds"):
+            metadata.pop(name, None)
+            if name in before:
+                metadata[name] = before[name]
+        if resource.storage not in _WITHOUT_STATUS:
+            obj.pop("status", None)
+            if "status" in old:
+                obj["status"] = old["status"]
+        apply_defaults(resource.storage, obj)
+        if resource.generation and obj.get("spec") != old.get("spec"):
+            metadata["generation"] = before.get("generation", 1) + 1
