@@ -1,0 +1,1 @@
+"""Handlers of Slack's Web API methods, by family."""
