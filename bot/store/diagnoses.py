@@ -1,0 +1,74 @@
+"""Diagnoses with their evidence as rows; earlier ones are kept. Behind `ports.Diagnoses`, read by `cards`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bot.domain import diagnoses
+from bot.store import querying, tables
+
+TABLE = querying.table(tables.Diagnosis)
+EVIDENCE = querying.table(tables.Evidence)
+
+
+def value(row: querying.Row) -> diagnoses.Diagnosis:
+    return diagnoses.Diagnosis(
+        cause=row.cause,
+        cites=row.cites,
+        confidence=row.confidence,
+        reason=row.reason,
+        next_step=row.next_step,
+        by=row.by,
+        candidates=row.candidates,
+        missing=row.missing,
+    )
+
+
+def piece(row: querying.Row) -> diagnoses.Evidence:
+    return diagnoses.Evidence(number=row.number, source=row.source, title=row.title, body=row.body, cut=row.cut)
+
+
+class Diagnoses:
+    def __init__(self, queries: querying.Queries) -> None:
+        self._queries = queries
+
+    async def save(
+        self,
+        incident_id: int,
+        found: diagnoses.Diagnosis,
+        evidence: Sequence[diagnoses.Evidence],
+        refused: Sequence[str],
+        now: datetime,
+    ) -> None:
+        diagnosis_id = await self._queries.scalar(
+            sa.insert(TABLE)
+            .values(
+                incident_id=incident_id,
+                cause=found.cause,
+                cites=found.cites,
+                confidence=found.confidence,
+                reason=found.reason,
+                next_step=found.next_step,
+                by=found.by,
+                candidates=found.candidates,
+                missing=found.missing,
+                refused=tuple(refused),
+                made_at=now,
+            )
+            .returning(TABLE.c.id)
+        )
+        await self._queries.many(
+            sa.insert(EVIDENCE),
+            (
+                {
+                    "diagnosis_id": diagnosis_id,
+                    "number": one.number,
+                    "source": one.source,
+                    "title": one.title,
+                    "body": one.body,
+                    "cut": one.cut,
+                }
+                for one in evidence
+            ),
+        )

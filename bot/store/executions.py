@@ -1,0 +1,97 @@
+"""Executions as rows: one for each proposal, held by one owner at a time. Behind `ports.Executions`.
+
+A lease that ran out fences its owner off for good: after `orphans` took a row, `renew` (which the executor asks right
+before it writes) says no to everybody, also to a slow worker of the very process that took it over.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from bot import errors
+from bot.domain import proposals
+from bot.store import querying, tables
+from k8s import model
+
+TABLE = querying.table(tables.Execution)
+
+
+def value(row: querying.Row) -> proposals.Execution:
+    return proposals.Execution(
+        id=row.id,
+        proposal_id=row.proposal_id,
+        state=row.state,
+        permit=row.permit,
+        owner=row.owner,
+        lease_until=row.lease_until,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        outcome=row.outcome,
+    )
+
+
+class Executions:
+    def __init__(self, queries: querying.Queries) -> None:
+        self._queries = queries
+
+    async def queue(self, proposal_id: int, permit: model.Permit, now: datetime) -> proposals.Execution:
+        """Raises NotPossible where the proposal has its execution already."""
+        row = await self._queries.first(
+            postgresql.insert(TABLE)
+            .values(proposal_id=proposal_id, state="queued", permit=permit, queued_at=now)
+            .on_conflict_do_nothing()
+            .returning(TABLE)
+        )
+        if row is None:
+            raise errors.NotPossible(f"Proposal {proposal_id} has its execution already: there is never a second one.")
+        return value(row)
+
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Execution | None:
+        one = (
+            sa.select(TABLE.c.id)
+            .where(TABLE.c.state == "queued")
+            .order_by(TABLE.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        row = await self._queries.first(
+            sa.update(TABLE)
+            .where(TABLE.c.id == one)
+            .values(state="executing", owner=owner, lease_until=now + lease, started_at=now)
+            .returning(TABLE)
+        )
+        return None if row is None else value(row)
+
+    async def renew(self, execution_id: int, owner: str, until: datetime, now: datetime) -> bool:
+        mine = (
+            TABLE.c.id == execution_id,
+            TABLE.c.owner == owner,
+            TABLE.c.state == "executing",
+            TABLE.c.lease_until > now,
+            sa.not_(TABLE.c.orphaned),
+        )
+        return await self._queries.count(sa.update(TABLE).where(*mine).values(lease_until=until)) == 1
+
+    async def finish(self, execution_id: int, owner: str, outcome: model.Outcome, now: datetime) -> bool:
+        mine = (TABLE.c.id == execution_id, TABLE.c.owner == owner, TABLE.c.state == "executing")
+        ended = sa.update(TABLE).where(*mine).values(state="done", finished_at=now, outcome=outcome, lease_until=None)
+        return await self._queries.count(ended) == 1
+
+    async def orphans(self, owner: str, now: datetime, lease: timedelta) -> Sequence[proposals.Execution]:
+        """As they were left, so that `owner` of each tells who left it."""
+        left = await self._queries.all(
+            sa.select(TABLE)
+            .where(TABLE.c.state == "executing", TABLE.c.lease_until <= now)
+            .order_by(TABLE.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        if left:
+            await self._queries.count(
+                sa.update(TABLE)
+                .where(TABLE.c.id.in_([row.id for row in left]))
+                .values(owner=owner, lease_until=now + lease, orphaned=True)
+            )
+        return [value(row) for row in left]
