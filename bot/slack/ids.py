@@ -1,7 +1,7 @@
 """What travels through Slack and comes back: action ids, callback ids, button values, modal and message metadata.
 
-A button carries a row's id and the head of the digest of what the person saw, nothing else: the row decides what a press
-means, so that an old button cannot do an old thing. Rendered by `bot.slack.blocks`, parsed by `handlers`.
+A button carries a row's id and the head of the digest of what the person saw, nothing else: the row decides what a
+press means, so that an old button cannot do an old thing. Rendered by `bot.slack.blocks`, parsed by `handlers`.
 """
 
 import re

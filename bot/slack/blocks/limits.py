@@ -16,7 +16,7 @@ from bot.slack.blocks import messages, text
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
 ATTACHMENT_BLOCKS = 5
-"""Clients fold an attachment behind "Show more" when it has more blocks than this; buttons must never be folded away."""
+"""Clients may fold an attachment of more blocks behind "Show more", and buttons must never be folded away."""
 BLOCKS_CHARACTERS = 12_500
 TEXT = 3_000
 """chat.postMessage takes 40,000 and chat.update 4,000; a notification shows far less."""

@@ -51,7 +51,9 @@ def _piece(piece: diagnoses.Evidence, room: int) -> str:
     body = text.block(told, most=LINES, width=200, limit=room)
     marks = []
     if left:
-        marks.append(f"{text.CUT}: {text.count(left, 'line')} of {left + len(told)} left out, the telling ones are shown")
+        marks.append(
+            f"{text.CUT}: {text.count(left, 'line')} of {left + len(told)} left out, the telling ones are shown"
+        )
     if piece.cut:
         marks.append("it was longer than what is kept")
     return f"{title}\n{body}{_newline('; '.join(marks))}"
@@ -120,29 +122,26 @@ def _opened(card: cards.IncidentCard) -> str:
 
 
 def _life(card: cards.ProposalCard) -> Iterator[tuple[datetime, str]]:
-    """A proposal's steps, each at its own time; the newest step says where it stands."""
-    row = card.proposal
-    what = wording.back(row.action) if row.kind == "undo" else wording.what(row.action)
-    name = f"{'undo, ' if row.kind == 'undo' else ''}{text.prose(what)}"
+    """A proposal's steps, each at the time that the rows have for it."""
+    row, decision, execution = card.proposal, card.decision, card.execution
+    name = f"undo, {wording.back(row.action)}" if row.kind == "undo" else wording.what(row.action)
+    yield row.created_at, _proposed(row, text.prose(name))
+    if decision is not None and decision.verdict == "approve":
+        reason = f": {text.prose(decision.reason, 200)}" if decision.reason else ""
+        yield decision.at, f"*Approved* by {text.person(decision.user)}{reason}"
+    if execution is not None and execution.started_at is not None:
+        yield execution.started_at, f"*{'Executing' if row.state == 'executing' else 'Executed'}*: {text.prose(name)}"
+    if row.state not in {"proposed", "approved", "executing", "superseded", "undone"}:
+        yield _end_of(card), wording.ending(card, who=False)
+    if row.state == "undone" and card.verification is not None:
+        found = "Verified" if card.verification.status == "verified" else "Not verified"
+        yield _end_of(card), f"*{found}*: {wording.check(card)}; undone later"
+
+
+def _proposed(row: proposals.Proposal, name: str) -> str:
     why = text.prose(row.why, 200).rstrip(".")
-    yield row.created_at, f"*{'Offered' if row.kind == 'undo' else 'Proposed'}*: {name}{f'; {why}' if why else ''}"
-    if row.state == "proposed":
-        return
-    yield _end_of(card), f"{wording.ending(card)}"
-    if card.decision is not None and row.state != "rejected":
-        yield card.decision.at, f"*Approved* by {text.person(card.decision.user)}: {name}{_reason(card.decision)}"
-    started = card.execution.started_at if card.execution is not None else None
-    if started is not None and row.state != "executing":
-        yield started, f"*Executed*: {name}"
-    done = wording.outcome(card)
-    if done is not None and done.status == "succeeded" and row.state not in {"succeeded", "undone"}:
-        finished = card.execution.finished_at if card.execution is not None else None
-        if finished is not None:
-            yield finished, f"*Done*: {text.prose(done.detail, 300)}"
-
-
-def _reason(decision: proposals.Decision) -> str:
-    return f" ({text.prose(decision.reason, 200)})" if decision.reason else ""
+    gone = "; superseded, since things changed before it was answered" if row.state == "superseded" else ""
+    return f"*{'Offered' if row.kind == 'undo' else 'Proposed'}*: {name}{f', {why}' if why else ''}{gone}"
 
 
 def _end_of(card: cards.ProposalCard) -> datetime:
@@ -150,13 +149,13 @@ def _end_of(card: cards.ProposalCard) -> datetime:
     row, decision, execution, found = card.proposal, card.decision, card.execution, card.verification
     if row.state == "expired":
         return row.expires_at
+    times = []
     if found is not None and row.state in {"succeeded", "verified", "not-verified", "undone"}:
-        return found.finished_at or found.started_at
-    if execution is not None and row.state != "approved":
-        ended = execution.finished_at or execution.started_at
-        if ended is not None:
-            return ended
-    return decision.at if decision is not None else row.created_at
+        times += [found.finished_at, found.started_at]
+    if execution is not None:
+        times += [execution.finished_at, execution.started_at]
+    times.append(decision.at if decision is not None else None)
+    return next((at for at in times if at is not None), row.created_at)
 
 
 def _in_full(row: proposals.Proposal) -> str:

@@ -100,7 +100,9 @@ def trouble(incident: incidents.Incident) -> str:
     """Raw: `is crash-looping`, or `was …` once it is over."""
     kind = incident.kinds[0] if incident.kinds else ""
     verb = "is" if incident.live else "was"
-    return f"{verb} {_BROKEN[kind]}" if kind in _BROKEN else f"{'has' if incident.live else 'had'} {kind or 'a problem'}"
+    return (
+        f"{verb} {_BROKEN[kind]}" if kind in _BROKEN else f"{'has' if incident.live else 'had'} {kind or 'a problem'}"
+    )
 
 
 def readiness(incident: incidents.Incident) -> str:
@@ -189,45 +191,50 @@ def check(card: cards.ProposalCard, limit: int = 300) -> str:
     return "" if found is None else text.prose(found.reason or found.progress, limit)
 
 
-def ending(card: cards.ProposalCard) -> str:
-    """Rendered: how a proposal ended or where it stands, with who, when and why."""
-    row, decision = card.proposal, card.decision
+def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
+    """Rendered: how a proposal ended or where it stands, why, and (where wanted) by whom it was approved."""
+    row = card.proposal
+    by = approved_by(card) if who else ""
     match row.state:
         case "proposed":
             return f"*Waits for approval* until {text.time_of_day(row.expires_at)}"
         case "approved":
-            return f"*Approved*, starts now: {approved_by(card)}"
+            return _said("*Approved*, starts now", by)
         case "executing":
-            return f"*Executing*: {approved_by(card)}"
+            return _said("*Executing*", by)
         case "succeeded":
-            return f"*Done, being verified*: {check(card) or 'waits for the rollout'}; {approved_by(card)}"
+            return _said("*Done, being verified*", check(card) or "waits for the rollout", by)
         case "verified":
-            return _said("*Verified*", check(card), approved_by(card))
+            return _said("*Verified*", check(card), by)
         case "not-verified":
-            return _said("*Not verified*: it did not help", check(card), approved_by(card))
+            return _said("*Not verified*, it did not help", check(card), by)
         case "undone":
-            return _said("*Undone*", approved_by(card))
+            return _said("*Undone*", by)
         case "rejected":
-            if decision is None:
-                return "*Rejected*"
-            who = f"*Rejected* by {text.person(decision.user)} {text.time_of_day(decision.at)}"
-            return f"{who}: {text.prose(decision.reason, 300)}" if decision.reason else who
+            return _rejected(card.decision)
         case "expired":
-            return f"*Expired* {text.time_of_day(row.expires_at)}: nobody answered in time; nothing was done"
+            return f"*Expired* {text.time_of_day(row.expires_at)}: nobody answered in time, nothing was done"
         case "superseded":
-            return "*Superseded*: things changed before it was answered; nothing was done"
+            return "*Superseded*: things changed before it was answered, nothing was done"
         case "stale":
-            return _said("*Stale*, nothing was done: the cluster moved", moved(card), approved_by(card))
+            return _said("*Stale*, nothing was done: the cluster moved", moved(card), by)
         case "already-fixed":
-            return _said("*Already fixed*, nothing was done", detail(card), approved_by(card))
+            return _said("*Already fixed*, nothing was done", detail(card), by)
         case "refused":
-            return _said("*Refused by the policy*, nothing was done", detail(card), approved_by(card))
+            return _said("*Refused by the policy*, nothing was done", detail(card), by)
         case "failed":
-            return _said("*Failed*, nothing was written", detail(card), approved_by(card))
+            return _said("*Failed*, nothing was written", detail(card), by)
         case "unknown":
-            return _said("*Outcome unknown*", detail(card) or "the write was sent and its answer never came", approved_by(card))
+            return _said("*Outcome unknown*", detail(card) or "the write was sent and its answer never came", by)
         case _:
             assert_never(row.state)
+
+
+def _rejected(decision: proposals.Decision | None) -> str:
+    if decision is None:
+        return "*Rejected*"
+    told = f"*Rejected* by {text.person(decision.user)} {text.time_of_day(decision.at)}"
+    return f"{told}: {text.prose(decision.reason, 300)}" if decision.reason else told
 
 
 def _said(words: str, *facts: str) -> str:
