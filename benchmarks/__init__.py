@@ -1,0 +1,1 @@
+"""Measurements against the limits that the product promises. Run by `make bench`."""

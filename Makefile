@@ -1,0 +1,67 @@
+# Everything runs from .venv, which `make setup` makes; needed beforehand: Python 3.11+, make and git.
+.POSIX:
+.SUFFIXES:
+
+BIN = .venv/bin
+STAMP = .venv/.synced
+ARGS =
+WORKERS = 2
+
+# The first Python that is new enough. A pyenv shim without a version behind it counts as none.
+PYTHON = $$(for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
+CHROMIUM = $$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## make .venv from uv.lock (again only where something changed)
+
+$(STAMP): uv.lock pyproject.toml .ci/bootstrap.py
+	@python="$(PYTHON)"; if [ -z "$$python" ]; then \
+		echo "setup: no Python 3.11 or newer was found (python3 is: $$(python3 --version 2>&1)); install one" >&2; exit 1; \
+	fi; "$$python" .ci/bootstrap.py
+	@touch $(STAMP)
+
+demo: setup ## the whole bot against a simulated cluster and a Slack stand-in (ARGS=… are its options)
+	@$(BIN)/watchkeeper demo $(ARGS)
+
+serve: setup ## run the bot with the settings of the environment
+	@$(BIN)/watchkeeper serve
+
+browser: ## install Debian's chromium for the browser tests where it is missing and may be installed
+	@if [ -n "$(CHROMIUM)" ]; then exit 0; fi; \
+	sudo=; if [ "$$(id -u)" != 0 ]; then sudo="sudo -n"; fi; \
+	if command -v apt-get >/dev/null && { [ -z "$$sudo" ] || $$sudo true 2>/dev/null; }; then \
+		echo "browser: installing chromium with apt-get, for the browser tests"; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium fonts-liberation fonts-noto-color-emoji >/dev/null; \
+	fi; \
+	if [ -z "$(CHROMIUM)" ]; then \
+		echo "browser: there is no chromium and it cannot be installed from here" >&2; [ "$$CI" != true ]; \
+	fi
+
+# Without a browser its tests are left out, which is said; where CI=true that is an error instead (see browser).
+test: setup browser ## all tests, with coverage (ARGS=… are pytest's)
+	@if [ -n "$(CHROMIUM)" ]; then set --; else \
+		echo "test: no chromium: the browser tests are LEFT OUT" >&2; set -- -m "not browser"; fi; \
+	rm -f .coverage .coverage.*; \
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= "$$@" $(ARGS)
+
+check: setup ## lint, types, import contracts, safety gates, migrations; coverage of the last `make test`
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_structure.py
+	$(BIN)/python -m migrations check
+	@if [ -f .coverage ]; then $(BIN)/coverage report --skip-covered --skip-empty; \
+	else echo "check: no coverage to report: make test has not run here"; fi
+
+bench: setup ## measure against the limits; writes build/bench.json
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove all that make and the tools made
+	rm -rf .venv build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help setup demo serve browser test check bench clean
