@@ -11,7 +11,7 @@ wants a diagnosis, a queued execution, a pending verification), never a coroutin
 one died. The doors (`handlers`) call the upper half; the workers that `bot.main` runs call the lower half, in turns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,8 +82,12 @@ class Pipeline:
         self, watch: watches.Watch, sweep: watches.Sweep, scope: model.Scope | None
     ) -> sweeping.Swept | None:
         swept = await sweeping.look(self._wired, watch, sweep, scope)
-        if swept is not None:
+        if swept is None:
+            return None
+        try:
             await triage.triage(self._wired, swept.sweep, watch, swept.snapshot, swept.detection)
+        finally:
+            await self._wired.eyes.release(swept.snapshot)
         return swept
 
     async def look_once(self, cluster: str, scope: model.Scope, *, diagnose: bool) -> looks.Look:
@@ -101,6 +105,10 @@ class Pipeline:
     async def may_decide(self, press: approvals.Press) -> approvals.Answer:
         return await approving.may_decide(self._wired, press)
 
+    async def proposal(self, press: approvals.Press) -> proposals.Proposal:
+        """What a press is about, to be shown once more. Raises NotPossible."""
+        return await answering.proposal(self._wired, press)
+
     async def acknowledge(self, incident_id: int, user: str) -> approvals.Answer:
         return await approving.acknowledge(self._wired, incident_id, user)
 
@@ -112,21 +120,31 @@ class Pipeline:
     async def status(self, cluster: str = "") -> cards.Status:
         return await answering.status(self._wired, cluster)
 
-    async def incidents(self, which: str, user: str) -> Sequence[incidents.Incident]:
+    async def list_incidents(self, which: str, user: str) -> Sequence[incidents.Incident]:
         return await answering.listed(self._wired, which, user)
 
     async def show(self, words: str) -> cards.IncidentCard:
         return await answering.show(self._wired, words)
 
-    async def audit(self, words: str) -> cards.AuditPage:
+    async def audit_page(self, words: str) -> cards.AuditPage:
         return await answering.audited(self._wired, words)
 
-    async def watches(self) -> Sequence[watches.Watch]:
+    async def list_watches(self) -> Sequence[watches.Watch]:
         async with self._wired.store.begin() as tx:
             return await tx.watches.all()
 
     async def add_watch(self, new: watches.NewWatch) -> watches.Watch:
         return await watching.add(self._wired, new)
+
+    async def add_default_watch(self, new: watches.NewWatch) -> watches.Watch:
+        """As `add_watch`, with the cluster not asked: it may be away at the very start."""
+        return await watching.store(self._wired, new)
+
+    async def counts(self) -> Mapping[str, int]:
+        """Live incidents by state."""
+        async with self._wired.store.begin() as tx:
+            found = await tx.incidents.counts()
+        return {state: count for state, count in found.items() if state != "resolved"}
 
     async def pause_watch(self, name: str, user: str) -> watches.Watch:
         watch = await answering.watch_named(self._wired, name)
@@ -181,7 +199,8 @@ class Pipeline:
         job = await executing.take(self._wired)
         if job is None:
             return await executing.orphans(self._wired) > 0
-        await executing.finish(self._wired, job, await executing.do(self._wired, job))
+        ended = await executing.do(self._wired, job)
+        await executing.finish(self._wired, job, ended)
         return True
 
     async def verify_next(self) -> bool:

@@ -40,6 +40,16 @@ class Entry:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Where a chain was tampered with."""
+
+    entry: Entry | None
+    """The first entry that does not follow, or the last that is left; None where nothing is left."""
+    what: str
+    """Such as `entry 12 does not follow from the one before it`."""
+
+
 def link(previous: str, seq: int, event: Event) -> str:
     """SHA-256 over the previous hash, the place and the whole event, in a canonical encoding."""
     body = {

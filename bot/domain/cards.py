@@ -36,6 +36,9 @@ class IncidentCard:
     previous_link: str = ""
     """Permalink of the episode before, where it has one."""
     previous_name: str = ""
+    previous_channel: str = ""
+    previous_ts: str = ""
+    """Where the episode before was told, for making the link of it; empty where it was not."""
     recurrences: int = 0
     """Episodes of this fingerprint in the last 30 days, this one included."""
 
@@ -97,4 +100,5 @@ class Report:
 class AuditPage:
     entries: tuple[audit.Entry, ...]
     broken: audit.Entry | None = None
-    """The first entry of the chains shown that does not follow from the one before it; None where they are whole."""
+    """The first entry of the chains shown that does not follow from the one before it (of the newest some thousands of
+    each; where the newest are gone, the last that is left); None where they are whole."""

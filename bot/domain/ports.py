@@ -70,7 +70,7 @@ class Findings(Protocol):
 
 class Incidents(Protocol):
     async def lock(self, cluster: str) -> None:
-        """Serialises triage of one cluster until the transaction ends."""
+        """Serialises changes of one cluster's incidents until the transaction ends: held from reading to saving."""
         ...
 
     async def live(self, cluster: str) -> Sequence[incidents.Incident]: ...
@@ -87,7 +87,10 @@ class Incidents(Protocol):
         """Inserts it (its id is ignored); None where the subject already has a live one."""
         ...
 
-    async def save(self, changed: incidents.Incident) -> None: ...
+    async def save(self, changed: incidents.Incident) -> None:
+        """All but the claim of its diagnosis. Under `lock`, or another change may be lost. Raises `errors.NotPossible`
+        where it would live again beside another live one of its subject."""
+        ...
 
     async def wanting_diagnosis(self, owner: str, now: datetime, lease: timedelta) -> incidents.Incident | None:
         """Claims one for diagnosis, skipping those that another replica holds."""
@@ -121,7 +124,8 @@ class Diagnoses(Protocol):
 
 class Proposals(Protocol):
     async def add(self, new: proposals.Proposal) -> proposals.Proposal:
-        """Inserts it (its id is ignored)."""
+        """Inserts it (its id is ignored). Raises `errors.NotPossible` where the incident has a remedy that is proposed or
+        under way (or the remedy such an undo): that one is superseded first."""
         ...
 
     async def get(self, proposal_id: int) -> proposals.Proposal | None: ...
@@ -131,7 +135,8 @@ class Proposals(Protocol):
         ...
 
     async def move(self, proposal_id: int, before: proposals.State, after: proposals.State, now: datetime) -> bool:
-        """Compare-and-set; False where it was not in `before`. To `approved` only where it has not expired."""
+        """Compare-and-set; False where it was not in `before`. To `approved` only where it has not expired. Raises
+        ValueError for a step that `proposals.FOLLOWS` does not know."""
         ...
 
     async def decide(self, decision: proposals.Decision) -> None: ...
@@ -147,7 +152,7 @@ class Proposals(Protocol):
 
 class Executions(Protocol):
     async def queue(self, proposal_id: int, permit: model.Permit, now: datetime) -> proposals.Execution:
-        """Unique per proposal: the database itself refuses a second one."""
+        """Unique per proposal: the database itself refuses a second one, as `errors.NotPossible`."""
         ...
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Execution | None:
@@ -163,7 +168,8 @@ class Executions(Protocol):
         ...
 
     async def orphans(self, owner: str, now: datetime, lease: timedelta) -> Sequence[proposals.Execution]:
-        """Takes over executions whose lease ran out. They are never executed again: they become `unknown`."""
+        """Takes over executions whose lease ran out, and returns them as they were left. They are never executed again:
+        they become `unknown`, and from now on `renew` says no to everybody."""
         ...
 
 
@@ -171,10 +177,13 @@ class Verifications(Protocol):
     async def start(self, proposal_id: int, now: datetime) -> None: ...
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Verification | None:
-        """Takes (or renews) one pending verification that is due and that nobody else holds."""
+        """Takes (or renews) one pending verification that is due and that nobody else holds. Its owner is given it again
+        after a sixth of the lease; others when the lease has run out."""
         ...
 
-    async def save(self, changed: proposals.Verification) -> None: ...
+    async def save(self, changed: proposals.Verification) -> bool:
+        """Compare-and-set from pending by its owner; False where it was taken away. The lease is left as it is."""
+        ...
 
 
 class Trail(Protocol):
@@ -184,7 +193,13 @@ class Trail(Protocol):
 
     async def page(
         self, *, incident_id: int | None = None, actor: str = "", since: datetime | None = None, limit: int = 30
-    ) -> cards.AuditPage: ...
+    ) -> cards.AuditPage:
+        """Newest first, with a check of the newest some thousands of entries of every chain shown."""
+        ...
+
+    async def verify(self, chain: str) -> audit.Flaw | None:
+        """Follows a whole chain from its first entry to its head; None where nothing was changed or removed."""
+        ...
 
 
 ViewKind = Literal["parent", "evidence", "progress", "recovery", "report"]
@@ -221,8 +236,13 @@ class Views(Protocol):
         incident_id: int | None = None,
         report_id: int | None = None,
         due: datetime,
+        paced: bool = False,
     ) -> None:
-        """There is something new to show from `due` on (an earlier due time stands). Creates the row at first."""
+        """There is something new to show from `due` on (an earlier due time stands). Creates the row at first.
+
+        `paced`: a change in the background, which also waits until the `next_due` of the last edit. What a person did is
+        not paced: it is shown when it is due, whatever came before.
+        """
         ...
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> View | None:
@@ -236,10 +256,13 @@ class Views(Protocol):
     async def shown(
         self, view_id: int, *, version: int, ts: str, channel: str, now: datetime, next_due: datetime
     ) -> None:
-        """Slack shows `version`. Releases the lease; a newer version waits for `next_due`."""
+        """Slack shows `version`. Releases the lease; a newer version waits for `next_due`, but for one that was wanted
+        meanwhile, not paced, and is due already."""
         ...
 
-    async def failed(self, view_id: int, error: str, retry_at: datetime) -> None: ...
+    async def failed(self, view_id: int, error: str, retry_at: datetime) -> None:
+        """Releases the lease; tried again at `retry_at`, or when a later `want` is due."""
+        ...
 
     async def lost(self, view_id: int, now: datetime) -> None:
         """The message was deleted in Slack: it (and, for a parent, its replies) will be posted anew."""
@@ -304,6 +327,10 @@ class Eyes(Protocol):
 
     async def look(self, cluster: str, scope: model.Scope) -> model.Snapshot: ...
 
+    async def release(self, seen: model.Snapshot) -> None:
+        """Lets go of a snapshot that is no longer needed, without stalling the loop; it is unusable afterwards."""
+        ...
+
     async def target(self, cluster: str, action: model.Action) -> model.Target: ...
 
     async def names(self, cluster: str, kind: str, namespace: str = "") -> Sequence[str]:
@@ -343,6 +370,7 @@ class Hand(Protocol):
         mode: guardrails.Mode,
         planned_at: datetime,
         pins: Mapping[str, str],
+        operations: Sequence[model.Operation],
         now: Clock,
         fence: Callable[[], Awaitable[bool]],
     ) -> model.Outcome:

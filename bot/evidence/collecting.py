@@ -54,10 +54,15 @@ class Collector:
         self,
         readers: Callable[[str], Awaitable[reader.Reader]],
         clock: ports.Clock,
+        *,
+        log_lines: int = LOG_LINES,
+        log_bytes: int = LOG_BYTES,
         seconds: float = SOURCE_SECONDS,
     ) -> None:
         self._readers = readers
         self._clock = clock
+        self._log_lines = log_lines
+        self._log_bytes = log_bytes
         self._seconds = seconds
 
     async def collect(self, cluster: str, problem: model.Problem) -> diagnoses.Dossier:
@@ -124,8 +129,8 @@ class Collector:
             suspect.pod.name,
             suspect.container,
             previous=previous,
-            tail_lines=LOG_LINES,
-            limit_bytes=LOG_BYTES,
+            tail_lines=self._log_lines,
+            limit_bytes=self._log_bytes,
         )
         return await self._ask(
             gathering, f"the {'previous' if previous else 'current'} log", reading, (errors.Rejected,)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot import errors
-from bot.domain import cards, incidents, ports, watches
+from bot.domain import approvals, cards, incidents, ports, proposals, watches
 from bot.domain import words as sayings
 from k8s import model
 
@@ -53,6 +53,15 @@ async def show(wired: ports.Ports, words: str) -> cards.IncidentCard:
     if card is None:
         raise errors.NotPossible(f"There is no incident WK-{digits}. `/watch incidents` lists those there are.")
     return card
+
+
+async def proposal(wired: ports.Ports, press: approvals.Press) -> proposals.Proposal:
+    """The proposal that a press is about. Raises NotPossible where there is none."""
+    async with wired.store.begin() as tx:
+        found = await tx.proposals.get(press.proposal_id)
+    if found is None:
+        raise errors.NotPossible("This button belongs to no proposal that is known here.")
+    return found
 
 
 async def audited(wired: ports.Ports, words: str) -> cards.AuditPage:

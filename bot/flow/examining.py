@@ -25,6 +25,7 @@ async def problem_of(wired: ports.Ports, incident: incidents.Incident) -> model.
     scope = model.Scope((namespace,)) if namespace else model.Scope()
     snapshot = await wired.eyes.look(incident.cluster, scope)
     found = await asyncio.to_thread(detection.detect, snapshot)
+    await wired.eyes.release(snapshot)
     return next((problem for problem in found.problems if problem.subject.same(incident.subject)), None)
 
 

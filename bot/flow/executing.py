@@ -43,33 +43,52 @@ async def take(wired: ports.Ports) -> Job | None:
     return job
 
 
-async def do(wired: ports.Ports, job: Job) -> model.Outcome:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an execution ended, and, where its answer never came, what a look at the cluster showed."""
+
+    outcome: model.Outcome
+    there: bool | None = None
+    """For `unknown`: whether the change is there; None where the target is gone or could not be looked at."""
+
+
+async def do(wired: ports.Ports, job: Job) -> Ended:
     """Does it, renewing the lease meanwhile. The executor asks for the lease once more right before it writes."""
     hand = wired.hands(job.incident.cluster)
     if hand is None:
-        return model.Outcome("refused", "Read-only: nothing is changed in any cluster from here.")
+        return Ended(model.Outcome("refused", "Read-only: nothing is changed in any cluster from here."))
     async with _renewing(wired, job.execution):
-        try:
-            return await hand.execute(
-                job.proposal.action,
-                job.execution.permit,
-                proposal=str(job.proposal.id),
-                subject=job.incident.subject,
-                policy=wired.rules.policy,
-                history=job.history,
-                mode="approve" if job.watch is None else job.watch.mode,
-                planned_at=job.proposal.planned_at,
-                pins=job.proposal.pins,
-                now=wired.clock,
-                fence=_Fence(wired, job.execution),
-            )
-        except errors.ClusterUnavailable as error:
-            return model.Outcome("failed", f"The cluster did not answer, and nothing was written: {error}")
+        outcome = await _execute(wired, job, hand)
+        if outcome.status != "unknown":
+            return Ended(outcome)
+        there, seen = await _seen(job, hand)
+        return Ended(model.Outcome("unknown", f"{outcome.detail} {seen}", outcome.pre_image, outcome.moved), there)
 
 
-async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
+async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand) -> model.Outcome:
+    try:
+        return await hand.execute(
+            job.proposal.action,
+            job.execution.permit,
+            proposal=str(job.proposal.id),
+            subject=job.incident.subject,
+            policy=wired.rules.policy,
+            history=job.history,
+            mode="approve" if job.watch is None else job.watch.mode,
+            planned_at=job.proposal.planned_at,
+            pins=job.proposal.pins,
+            operations=job.proposal.operations,
+            now=wired.clock,
+            fence=_Fence(wired, job.execution),
+        )
+    except errors.ClusterUnavailable as error:
+        return model.Outcome("failed", f"The cluster did not answer, and nothing was written: {error}")
+
+
+async def finish(wired: ports.Ports, job: Job, ended: Ended) -> bool:
     """Records how it ended, and starts its verification. False where the row was taken over meanwhile."""
     now = wired.clock()
+    outcome = ended.outcome
     told = model.Outcome(
         outcome.status, redact.redact(outcome.detail), outcome.pre_image, tuple(map(redact.redact, outcome.moved))
     )
@@ -79,11 +98,11 @@ async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
         await tx.proposals.move(job.proposal.id, "executing", told.status, now)
         data = {"status": told.status, "detail": told.detail, "moved": list(told.moved)}
         await _tell(tx, job, "execution:ended", now, data)
-        if told.status == "succeeded":
+        if told.status == "succeeded" or ended.there:
             await tx.verifications.start(job.proposal.id, now)
             if job.proposal.undo_of is not None:
                 await _undone(tx, job, job.proposal.undo_of, now)
-        elif told.status in ("stale", "already-fixed"):
+        elif told.status in ("stale", "already-fixed", "unknown"):
             await _look_again(tx, job)
         await _show(tx, job, now)
     wired.bell.ring()
@@ -104,39 +123,24 @@ async def orphans(wired: ports.Ports) -> int:
 async def _look_at(wired: ports.Ports, job: Job) -> None:
     """Only looks. Whatever it finds, nothing is written to the cluster again."""
     hand = wired.hands(job.incident.cluster)
-    there: bool | None = False
-    blind = ""
+    there, seen = (None, "Read-only now, so the cluster was not looked at.")
+    if hand is not None:
+        there, seen = await _seen(job, hand)
+    detail = f"The process that executed this died before it could say how it ended. {seen} It is not tried again."
+    await finish(wired, job, Ended(model.Outcome("unknown", detail), there))
+
+
+async def _seen(job: Job, hand: ports.Hand) -> tuple[bool | None, str]:
+    """Whether the change is there, and the sentence that says so."""
     try:
-        if hand is not None:
-            there = await hand.look(job.proposal.action, job.proposal.operations)
-        else:
-            blind = "read-only now, so the cluster was not looked at"
+        there = await hand.look(job.proposal.action, job.proposal.operations)
     except errors.ClusterUnavailable as error:
-        blind = f"the cluster could not be looked at: {error}"
-    outcome = model.Outcome("unknown", _seen(there, blind))
-    now = wired.clock()
-    async with wired.store.begin() as tx:
-        if not await tx.executions.finish(job.execution.id, wired.owner, outcome, now):
-            return
-        await tx.proposals.move(job.proposal.id, "executing", "unknown", now)
-        data = {"status": "unknown", "detail": outcome.detail, "previous_owner": job.execution.owner}
-        await _tell(tx, job, "execution:orphaned", now, data)
-        if there and not blind:
-            await tx.verifications.start(job.proposal.id, now)
-        else:
-            await _look_again(tx, job)
-        await _show(tx, job, now)
-    wired.bell.ring()
-
-
-def _seen(there: bool | None, blind: str) -> str:
-    if blind:
-        return f"The process that executed this died; {blind}. It is not tried again."
+        return None, f"The cluster could not be looked at: {error}."
     if there is None:
-        return "The process that executed this died; its target is gone now. It is not tried again."
+        return None, "Looked at the cluster: the target is gone."
     if there:
-        return "The process that executed this died; the change is there, so it had been made. Verifying it now."
-    return "The process that executed this died before the change was made; nothing was written. It is not tried again."
+        return True, "Looked at the cluster: the change is there, and is being verified."
+    return False, "Looked at the cluster: the change is not there."
 
 
 async def _job(wired: ports.Ports, tx: ports.Tx, execution: proposals.Execution, now: datetime) -> Job:

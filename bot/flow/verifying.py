@@ -4,6 +4,7 @@ Each look is one turn, so that any replica can go on with it after a crash. Well
 are gone, by a fresh look with the same detectors: then the incident resolves.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -72,7 +73,9 @@ async def _left(wired: ports.Ports, turn: Turn) -> str:
     scope = model.Scope((namespace,)) if namespace else model.Scope()
     snapshot = await wired.eyes.look(turn.incident.cluster, scope)
     started = turn.verification.started_at
-    for problem in detection.detect(snapshot).problems:
+    found = await asyncio.to_thread(detection.detect, snapshot)
+    await wired.eyes.release(snapshot)
+    for problem in found.problems:
         if problem.subject.same(turn.incident.subject):
             fresh = [
                 finding for finding in problem.findings if finding.since > started or finding.resource.kind != "Pod"

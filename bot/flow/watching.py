@@ -17,6 +17,11 @@ async def add(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:
     for namespace in plain:
         if namespace not in known:
             raise errors.NotPossible(words.unknown(f"namespace in {new.cluster}", namespace, known))
+    return await store(wired, new)
+
+
+async def store(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:
+    """Adds it without asking the cluster. Raises NotPossible where the name is taken."""
     now = wired.clock()
     async with wired.store.begin() as tx:
         added = await tx.watches.add(new, now)

@@ -1,0 +1,129 @@
+"""The clusters of the settings, opened lazily and kept open: implements `ports.Eyes`, and guards each `ports.Hand`.
+
+The errors of `k8s.client` end here: the stages see `errors.ClusterUnavailable` with a sentence. `bot.main` makes one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from bot import errors
+from bot.domain import ports
+from k8s import guardrails, model, snapshot
+from k8s.client import connection
+from k8s.client import errors as cluster_errors
+from k8s.client import reader as reading
+
+T = TypeVar("T")
+
+
+class Clusters:
+    """Every cluster with its reading connection."""
+
+    def __init__(
+        self, accesses: Sequence[connection.ClusterAccess], clock: ports.Clock, monotonic: Callable[[], float]
+    ) -> None:
+        self._accesses = {access.name: access for access in accesses}
+        self._clock = clock
+        self._monotonic = monotonic
+        self._open: dict[str, connection.Connection] = {}
+        self._locks = {name: asyncio.Lock() for name in self._accesses}
+        self.troubles: dict[str, str] = {}
+        """Cluster → why the last call to it failed; told by /readyz and `/watch status`."""
+
+    @property
+    def clusters(self) -> Sequence[str]:
+        return tuple(self._accesses)
+
+    async def reader(self, cluster: str) -> reading.Reader:
+        """Raises `k8s.client.errors.ClusterError`: for evidence, which names what it could not read."""
+        async with self._locks[cluster]:
+            if cluster not in self._open:
+                self._open[cluster] = await connection.Connection.open(self._accesses[cluster])
+        return reading.Reader(self._open[cluster], now=self._clock)
+
+    async def look(self, cluster: str, scope: model.Scope) -> model.Snapshot:
+        async def take(source: reading.Reader) -> model.Snapshot:
+            return await snapshot.take(source, scope, now=self._clock(), monotonic=self._monotonic)
+
+        return await self._ask(cluster, take)
+
+    async def release(self, seen: model.Snapshot) -> None:
+        """Lets go of a snapshot slice by slice, so that freeing it does not stall the loop."""
+        await snapshot.discard(seen)
+
+    async def target(self, cluster: str, action: model.Action) -> model.Target:
+        return await self._ask(cluster, lambda source: source.read_target(action))
+
+    async def names(self, cluster: str, kind: str, namespace: str = "") -> Sequence[str]:
+        return await self._ask(cluster, lambda source: source.names(kind, namespace or None))
+
+    async def close(self) -> None:
+        for opened in self._open.values():
+            await opened.close()
+        self._open.clear()
+
+    async def _ask(self, cluster: str, question: Callable[[reading.Reader], Awaitable[T]]) -> T:
+        if cluster not in self._accesses:
+            raise errors.ClusterUnavailable(f"cluster `{cluster}` is no longer in the settings")
+        try:
+            answer = await question(await self.reader(cluster))
+        except cluster_errors.ClusterError as error:
+            self.troubles[cluster] = str(error)
+            raise errors.ClusterUnavailable(str(error)) from error
+        self.troubles.pop(cluster, None)
+        return answer
+
+
+class GuardedHand:
+    """An executor whose cluster errors are told in the stages' words. Implements `ports.Hand`."""
+
+    def __init__(self, hand: ports.Hand) -> None:
+        self._hand = hand
+
+    async def dry_run(self, plan: model.Plan) -> ports.DryRun:
+        return await _told(self._hand.dry_run(plan))
+
+    async def execute(
+        self,
+        action: model.Action,
+        permit: model.Permit,
+        *,
+        proposal: str,
+        subject: model.ResourceRef,
+        policy: guardrails.Policy,
+        history: guardrails.History,
+        mode: guardrails.Mode,
+        planned_at: datetime,
+        pins: Mapping[str, str],
+        operations: Sequence[model.Operation],
+        now: ports.Clock,
+        fence: Callable[[], Awaitable[bool]],
+    ) -> model.Outcome:
+        return await _told(
+            self._hand.execute(
+                action,
+                permit,
+                proposal=proposal,
+                subject=subject,
+                policy=policy,
+                history=history,
+                mode=mode,
+                planned_at=planned_at,
+                pins=pins,
+                operations=operations,
+                now=now,
+                fence=fence,
+            )
+        )
+
+    async def look(self, action: model.Action, operations: Sequence[model.Operation]) -> bool | None:
+        return await _told(self._hand.look(action, operations))
+
+
+async def _told(answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    except cluster_errors.ClusterError as error:
+        raise errors.ClusterUnavailable(str(error)) from error

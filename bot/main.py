@@ -1,0 +1,494 @@
+"""The composition root: makes the real parts of the settings, wires them, runs them, and ends them in order.
+
+`bot.__main__` calls `serve`, `look_once`, `migrate` and `audit_verify`; nothing imports this module but that one. Here,
+and nowhere else, the executor is handed out, and only where the settings are not read-only.
+"""
+
+import asyncio
+import contextlib
+import gc
+import importlib.metadata
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import clusters, doors, errors, pipeline, settings, telemetry
+from bot.domain import looks, ports, rules, watches
+from bot.evidence import collecting
+from bot.slack import calling, connecting, publisher
+from bot.store import embedded, engine
+from handlers import buttons, commands, health, home, modals, schedules
+from k8s import executor, guardrails, model
+from k8s.client import connection, writer
+from k8s.client import errors as cluster_errors
+from k8s.client import reader as reading
+
+_LOG = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 1.0
+"""How soon a worker looks again by itself: another replica's bell is not heard here."""
+BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 15.0)
+"""Between tries of what is away; the last one again and again."""
+VERIFIERS = 1
+EXECUTORS = 2
+DIAGNOSERS = 2
+
+
+def clock() -> datetime:
+    """Now. The one clock of the product."""
+    return datetime.now(UTC)
+
+
+# --- parts, from the settings ---------------------------------------------------------------------------------------
+
+
+def accesses_of(chosen: settings.Settings) -> Sequence[connection.ClusterAccess]:
+    """How to reach each cluster as the reading identity. Raises ConfigurationError for a kubeconfig without context."""
+    if chosen.in_cluster:
+        name = chosen.cluster_name or "in-cluster"
+        return [connection.ClusterAccess(name, in_cluster=True, service_account=chosen.service_account_dir)]
+    try:
+        contexts = chosen.contexts or (connection.current_context(chosen.kubeconfig),)
+    except cluster_errors.ConfigurationError as error:
+        raise errors.ConfigurationError(
+            f"{error}. Set {settings.variable('kubeconfig')} to a kubeconfig file"
+        ) from None
+    named = chosen.cluster_name
+    return [connection.ClusterAccess(named or context, chosen.kubeconfig, context) for context in contexts]
+
+
+def writer_access(chosen: settings.Settings, access: connection.ClusterAccess) -> connection.ClusterAccess:
+    """The same cluster as the writing identity."""
+    if access.in_cluster and chosen.writer_kubeconfig is None:
+        return access
+    return connection.ClusterAccess(
+        access.name,
+        chosen.writer_kubeconfig or access.kubeconfig,
+        access.context,
+        user=chosen.writer_user or None,
+    )
+
+
+def rules_of(chosen: settings.Settings) -> rules.Rules:
+    return rules.Rules(
+        policy=guardrails.Policy(
+            read_only=chosen.read_only,
+            approvers=chosen.approvers,
+            protected_namespaces=chosen.protected_namespaces,
+        ),
+        default_channel=chosen.default_channel,
+        proposal_ttl=chosen.proposal_ttl,
+        undo_ttl=chosen.undo_ttl,
+        lease=chosen.lease,
+        verify_hold=chosen.verify_hold,
+        verify_timeout=chosen.verify_timeout,
+        first_post_delay=chosen.first_post_delay,
+        coalesce=chosen.coalesce,
+        history=max(chosen.undo_ttl, rules.Rules().history),
+    )
+
+
+@contextlib.asynccontextmanager
+async def record(chosen: settings.Settings) -> AsyncIterator[engine.Database]:
+    """The database of the settings, or an embedded one in the data folder, for as long as the body runs."""
+    url = None if chosen.database_url is None else chosen.database_url.get_secret_value()
+    async with contextlib.AsyncExitStack() as stack:
+        if url is None:
+            server = embedded.EmbeddedPostgres(chosen.data_dir / "postgres")
+            await server.start()
+            stack.push_async_callback(server.stop)
+            url = server.url
+        database = engine.Database(url)
+        stack.push_async_callback(database.close)
+        yield database
+
+
+class Bell:
+    """Wakes every worker of this process. Implements `ports.Bell`."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Event] = set()
+
+    def ring(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until it rings, at most this long."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting.discard(event)
+
+
+class Hands:
+    """The executors of all clusters, with their own, writing connections. Not made at all in read-only mode."""
+
+    def __init__(self, chosen: settings.Settings, accesses: Sequence[connection.ClusterAccess]) -> None:
+        self._chosen = chosen
+        self._accesses = {access.name: access for access in accesses}
+        self._connections: dict[str, connection.Connection] = {}
+        self._hands: dict[str, ports.Hand] = {}
+
+    async def open(self) -> None:
+        """Raises ConfigurationError for a writing identity that the kubeconfig does not have."""
+        for name, access in self._accesses.items():
+            try:
+                opened = await connection.Connection.open(writer_access(self._chosen, access))
+            except cluster_errors.ClusterError as error:
+                raise errors.ConfigurationError(f"the writing identity of {name} cannot be used: {error}") from error
+            self._connections[name] = opened
+            hand = executor.Executor(reading.Reader(opened, now=clock), writer.Writer(opened))
+            self._hands[name] = clusters.GuardedHand(hand)
+
+    def of(self, cluster: str) -> ports.Hand | None:
+        return self._hands.get(cluster)
+
+    async def close(self) -> None:
+        for opened in self._connections.values():
+            await opened.close()
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("watchkeeper")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+# --- serve ----------------------------------------------------------------------------------------------------------
+
+
+async def serve(chosen: settings.Settings) -> int:
+    """Runs the bot until SIGTERM or SIGINT. An outage of anything around it is waited out, told by /readyz."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    for line in settings.warnings(chosen):
+        _LOG.warning("settings.note", note=line)
+    bot = Bot(chosen)
+    running = asyncio.create_task(bot.run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    return 0
+
+
+class Bot:
+    """One replica."""
+
+    def __init__(self, chosen: settings.Settings) -> None:
+        self._chosen = chosen
+        self._metrics = telemetry.Metrics(_version())
+        self._bell = Bell()
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._rules = rules_of(chosen)
+        self._accesses = accesses_of(chosen)
+        self._clusters = clusters.Clusters(self._accesses, clock, time.monotonic)
+        self._wrong: dict[str, str] = {"start": "not started yet"}
+
+    async def run(self) -> None:
+        """Starts every part, then works until cancelled, then ends them: doors first, the database last."""
+        async with contextlib.AsyncExitStack() as stack:
+            client = calling.client(self._chosen.slack_bot_token, self._chosen.slack_api_url)
+            app = self._slack_app(client)
+            await self._listen(stack, app)
+            self._wrong["start"] = "waiting for the database"
+            database = await stack.enter_async_context(record(self._chosen))
+            await self._migrated(database)
+            self._wrong["start"] = "opening clusters"
+            stack.push_async_callback(self._clusters.close)
+            wired = ports.Ports(
+                store=database,
+                eyes=self._clusters,
+                hands=await self._hands(stack),
+                witness=collecting.Collector(
+                    self._clusters.reader,
+                    clock,
+                    log_lines=self._chosen.log_tail_lines,
+                    log_bytes=self._chosen.log_tail_bytes,
+                ),
+                bell=self._bell,
+                clock=clock,
+                owner=self._owner,
+                rules=self._rules,
+            )
+            publishing = publisher.Publisher(client, database, rules=self._rules, clock=clock, owner=self._owner)
+            held = doors.Doors(pipeline.Pipeline(wired), publishing, self._metrics, clock, self._chosen.timezone)
+            for door in (commands, buttons, modals, home):
+                door.register(app, held)
+            await self._work(held, database, app, stack)
+
+    def _slack_app(self, client: AsyncWebClient) -> AsyncApp:
+        secret = self._chosen.slack_signing_secret
+        return AsyncApp(
+            client=client,
+            signing_secret="" if secret is None else secret.get_secret_value(),
+            request_verification_enabled=self._chosen.slack_mode == "http",
+        )
+
+    async def _listen(self, stack: contextlib.AsyncExitStack, app: AsyncApp) -> None:
+        """One HTTP application for probes and, in HTTP mode, for Slack."""
+        site = web.Application()
+        health.register(site, self._metrics, self._check)
+        if self._chosen.slack_mode == "http":
+            site.router.add_post("/slack/events", _bolt_route(app))
+        runner = web.AppRunner(site, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        listening = web.TCPSite(runner, self._chosen.listen_host, self._chosen.listen_port)
+        try:
+            await listening.start()
+        except OSError as error:
+            raise errors.ConfigurationError(
+                f"cannot listen on {self._chosen.listen_host}:{self._chosen.listen_port} ({error.strerror}). "
+                f"Set {settings.variable('listen_port')} to a free port"
+            ) from error
+        _LOG.info("http.listening", addresses=[str(address) for address in runner.addresses])
+
+    async def _migrated(self, database: engine.Database) -> None:
+        """Waits for the database as long as it takes; a schema from the future is no outage and ends the start."""
+        await _patiently("database", database.migrate, self._wrong)
+
+    async def _hands(self, stack: contextlib.AsyncExitStack) -> Callable[[str], ports.Hand | None]:
+        if self._chosen.read_only:
+            return _no_hand
+        hands = Hands(self._chosen, self._accesses)
+        stack.push_async_callback(hands.close)
+        await hands.open()
+        return hands.of
+
+    async def _work(
+        self, held: doors.Doors, database: engine.Database, app: AsyncApp, stack: contextlib.AsyncExitStack
+    ) -> None:
+        await _patiently("database", lambda: self._default_watches(held), self._wrong)
+        timing = schedules.Schedules(held, report_cron=self._chosen.report_schedule, timezone=self._chosen.timezone)
+        await _patiently("database", timing.refresh, self._wrong)
+        self._database, self._publisher = database, held.publisher
+        turns: list[tuple[str, Callable[[], Awaitable[bool]], int]] = [
+            ("publish", held.publisher.turn, 1),
+            ("diagnose", held.pipeline.diagnose_next, DIAGNOSERS),
+            ("execute", held.pipeline.execute_next, EXECUTORS),
+            ("verify", held.pipeline.verify_next, VERIFIERS),
+            ("tidy", _every(5.0, held.pipeline.tidy), 1),
+            ("schedules", _every(5.0, timing.refresh), 1),
+            ("count", _every(15.0, lambda: self._count(held)), 1),
+        ]
+        self._socket = connecting.Connecting(app, self._chosen.slack_app_token)
+        gc.collect()
+        gc.freeze()  # what is here now stays: a full collection need not walk it while Slack waits for an ack
+        timing.start()
+        stack.callback(timing.stop)
+        self._wrong.pop("start", None)
+        async with asyncio.TaskGroup() as group:
+            for name, turn, count in turns:
+                for _ in range(count):
+                    group.create_task(self._worker(name, turn), name=name)
+            group.create_task(telemetry.measure_lag(self._metrics, time.monotonic), name="lag")
+            if self._chosen.slack_mode == "socket":
+                group.create_task(self._socket.run(), name="socket")
+            group.create_task(timing.at_start(), name="first sweeps")
+            _LOG.info("bot.ready", owner=self._owner, clusters=list(self._clusters.clusters))
+
+    async def _worker(self, name: str, turn: Callable[[], Awaitable[bool]]) -> None:
+        """Turn after turn. Whatever one turn meets, the next one comes: rows say what is still to be done."""
+        failures = 0
+        while True:
+            try:
+                busy = await turn()
+                failures = 0
+                if not busy:
+                    await self._bell.wait(IDLE_SECONDS)
+            except (errors.StoreUnavailable, errors.ClusterUnavailable) as error:
+                _LOG.warning("worker.waiting", worker=name, error=str(error))
+                await asyncio.sleep(_backoff(failures))
+                failures += 1
+            except Exception:  # noqa: BLE001 - a worker's boundary: one bad row must not end all work
+                _LOG.exception("worker.failed", worker=name)
+                await asyncio.sleep(_backoff(failures))
+                failures += 1
+
+    async def _default_watches(self, held: doors.Doors) -> None:
+        """At the very first start: one watch of every cluster, where the settings want it."""
+        if not self._chosen.default_watch:
+            return
+        known = {watch.cluster for watch in await held.pipeline.list_watches()}
+        channel = await held.publisher.channel_named(self._chosen.default_channel) or self._chosen.default_channel
+        for access in self._accesses:
+            if access.name in known:
+                continue
+            new = watches.NewWatch(
+                name=access.name,
+                cluster=access.name,
+                scope=model.Scope(self._chosen.include_namespaces, self._chosen.exclude_namespaces),
+                cron=self._chosen.sweep_schedule,
+                timezone=self._chosen.timezone,
+                channel=channel,
+                mode="approve",
+                created_by="settings",
+            )
+            with contextlib.suppress(errors.NotPossible):  # another replica was first
+                await held.pipeline.add_default_watch(new)
+
+    async def _count(self, held: doors.Doors) -> None:
+        self._metrics.incidents(await held.pipeline.counts())
+
+    async def _check(self) -> Mapping[str, str]:
+        """What is wrong now, part by part, for /readyz."""
+        wrong = dict(self._wrong)
+        if "start" in wrong:
+            return wrong
+        try:
+            await self._database.ping()
+        except errors.StoreUnavailable as error:
+            wrong["database"] = str(error)
+        if self._chosen.slack_mode == "socket" and not await self._socket.connected():
+            wrong["slack"] = "Socket Mode is not connected"
+        wrong |= {f"channel {channel}": fault for channel, fault in self._publisher.faults.items()}
+        wrong |= {f"cluster {name}": trouble for name, trouble in self._clusters.troubles.items()}
+        return wrong
+
+
+def _backoff(failures: int) -> float:
+    return BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
+
+
+async def _patiently(part: str, start: Callable[[], Awaitable[object]], wrong: dict[str, str]) -> None:
+    """Tries until it is there; what is wrong meanwhile is told by /readyz and the log."""
+    failures = 0
+    while True:
+        try:
+            await start()
+        except errors.StoreUnavailable as error:
+            wrong[part] = str(error)
+            _LOG.warning("start.waiting", part=part, error=str(error))
+            await asyncio.sleep(_backoff(failures))
+            failures += 1
+        else:
+            wrong.pop(part, None)
+            return
+
+
+def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[bool]]:
+    """A worker's turn that does its work and then rests, whatever rings."""
+
+    async def turn() -> bool:
+        await work()
+        await asyncio.sleep(seconds)
+        return True
+
+    return turn
+
+
+def _no_hand(_cluster: str) -> None:
+    return None
+
+
+def _bolt_route(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        answer = await app.async_dispatch(await to_bolt_request(request))
+        return await to_aiohttp_response(answer)
+
+    return handle
+
+
+# --- one-shot commands ------------------------------------------------------------------------------------------------
+
+
+class _Unwired:
+    """Store and bell of a command that has none."""
+
+    def begin(self) -> contextlib.AbstractAsyncContextManager[ports.Tx]:
+        raise errors.StoreUnavailable("this command has no database")
+
+    def ring(self) -> None:
+        """Nobody is there to be woken."""
+
+
+async def look_once(
+    chosen: settings.Settings,
+    kubeconfig: Path | None,
+    context: str | None,
+    namespaces: Sequence[str],
+    diagnose: bool,
+    progress: Callable[[str], None],
+) -> looks.Look:
+    """One look, with neither Slack nor database. Raises ClusterUnavailable or ConfigurationError."""
+    updates: dict[str, object] = {}
+    if kubeconfig is not None:
+        updates["kubeconfig"] = kubeconfig
+    if context is not None:
+        updates["contexts"] = (context,)
+    narrowed = chosen.model_copy(update=updates)
+    accesses = accesses_of(narrowed)
+    if len(accesses) > 1:
+        names = ", ".join(access.name for access in accesses)
+        raise errors.ConfigurationError(f"one look is at one cluster: name one by --context ({names})")
+    seeing = clusters.Clusters(accesses, clock, time.monotonic)
+    unwired = _Unwired()
+    wired = ports.Ports(
+        store=unwired,
+        eyes=seeing,
+        hands=_no_hand,
+        witness=collecting.Collector(
+            seeing.reader, clock, log_lines=chosen.log_tail_lines, log_bytes=chosen.log_tail_bytes
+        ),
+        bell=unwired,
+        clock=clock,
+        owner="sweep",
+        rules=rules_of(chosen),
+    )
+    scope = model.Scope(tuple(namespaces) or chosen.include_namespaces, chosen.exclude_namespaces)
+    progress(f"looking at {accesses[0].name}")
+    try:
+        return await pipeline.Pipeline(wired).look_once(accesses[0].name, scope, diagnose=diagnose)
+    finally:
+        await seeing.close()
+
+
+async def migrate(chosen: settings.Settings, check: bool) -> int:
+    """Brings the schema up to date; with `check` only tells whether it is. Exit code."""
+    async with record(chosen) as database:
+        if not check:
+            await database.migrate()
+            return 0
+        behind = await database.behind()
+        if behind:
+            _LOG.warning("schema.behind", revisions=list(behind))
+        return 1 if behind else 0
+
+
+async def audit_verify(chosen: settings.Settings) -> int:
+    """Checks every chain of the audit trail from its first entry. Exit code 1 where one is broken."""
+    async with record(chosen) as database:
+        await database.migrate()
+        broken = False
+        async with database.begin() as tx:
+            for chain in await tx.trail.chains():
+                entry = await tx.trail.verify(chain)
+                broken = broken or entry is not None
+                _LOG.info(
+                    "audit.chain", chain=chain, whole=entry is None, broken_at=None if entry is None else entry.seq
+                )
+        return 1 if broken else 0

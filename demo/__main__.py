@@ -1,0 +1,170 @@
+"""`watchkeeper demo` (= `python -m demo`): everything on this machine, nothing to set up, nothing left behind.
+
+Starts the Slack stand-in and the simulated cluster in this process, and the bot, unchanged, as a child process that
+reaches both through ordinary settings. Ctrl-C ends all of it; its data folder is temporary.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo import slack
+from demo.cluster import SimulatedCluster
+
+PORT = 8900
+SPEED = 4.0
+"""Simulated minutes pass this much faster: a rollout is watched, not waited for."""
+READY_SECONDS = 60.0
+STOP_SECONDS = 15.0
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "PYTHONPATH")
+"""Of the caller's environment. Its WATCHKEEPER_… and DATABASE_URL must not lead the demo to a real workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    port: int = PORT
+    speed: float = SPEED
+    kubeconfig: Path | None = None
+    """Watch this real cluster instead of the simulated one."""
+    context: str | None = None
+    verbose: bool = False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the demo until ctrl-C. Exit code 0, or 2 where it could not start."""
+    try:
+        return asyncio.run(run(_options(sys.argv[1:] if argv is None else argv)))
+    except KeyboardInterrupt:
+        return 0
+
+
+def _options(argv: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(
+        prog="watchkeeper demo",
+        description="Watchkeeper with a Slack stand-in and a simulated cluster, on this machine.",
+    )
+    parser.add_argument("--port", type=int, default=PORT, help=f"port of the web page (default {PORT}; 0: any)")
+    parser.add_argument("--speed", type=float, default=SPEED, help=f"speed of simulated time (default {SPEED:g})")
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="F", help="watch a real cluster instead of the simulated one"
+    )
+    parser.add_argument("--context", metavar="C", help="context of that kubeconfig (default: its current one)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the bot's log")
+    given = parser.parse_args(list(argv))
+    return Options(given.port, given.speed, given.kubeconfig, given.context, given.verbose)
+
+
+async def run(options: Options) -> int:
+    """Starts all, tells the address, waits for ctrl-C or for the bot to end, stops all."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watchkeeper-demo-")))
+        os.chmod(folder, 0o755)  # noqa: PTH101 - a Postgres started by root runs as a user of its own and must get in
+        workspace = slack.SlackStandIn()
+        try:
+            await workspace.start(port=options.port)
+        except OSError as error:
+            _say(f"watchkeeper demo: port {options.port} cannot be used ({error.strerror}); try --port 0")
+            return 2
+        stack.push_async_callback(workspace.stop)
+        cluster = await _cluster(options, folder, stack)
+        bot = await _start_bot({**_surroundings(), **settings_of(options, workspace, cluster, folder)})
+        stack.push_async_callback(_end, bot)
+        return await _watch(bot, workspace, stop)
+
+
+async def _cluster(options: Options, folder: Path, stack: contextlib.AsyncExitStack) -> Mapping[str, str]:
+    """The settings that lead to the cluster; starts the simulated one unless a real one is named."""
+    if options.kubeconfig is not None:
+        real = {"WATCHKEEPER_KUBECONFIG": str(options.kubeconfig)}
+        return real if options.context is None else {**real, "WATCHKEEPER_CONTEXTS": options.context}
+    simulated = SimulatedCluster("demo", speed=options.speed)
+    await simulated.start()
+    stack.push_async_callback(simulated.stop)
+    return {
+        "WATCHKEEPER_KUBECONFIG": str(simulated.write_kubeconfig(folder / "kubeconfig")),
+        "WATCHKEEPER_CONTEXTS": "demo",
+        "WATCHKEEPER_WRITER_USER": "writer",
+        "WATCHKEEPER_VERIFY_HOLD": "5s",
+        "WATCHKEEPER_VERIFY_TIMEOUT": "90s",
+    }
+
+
+def settings_of(
+    options: Options, workspace: slack.SlackStandIn, cluster: Mapping[str, str], folder: Path
+) -> dict[str, str]:
+    """The bot's settings: ordinary ones, as a real workspace and cluster would have them."""
+    return {
+        "WATCHKEEPER_SLACK_API_URL": workspace.api_url,
+        "WATCHKEEPER_SLACK_BOT_TOKEN": workspace.bot_token,
+        "WATCHKEEPER_SLACK_APP_TOKEN": workspace.app_token,
+        "WATCHKEEPER_DATA_DIR": str(folder / "data"),
+        "WATCHKEEPER_DEFAULT_CHANNEL": slack.ONCALL,
+        "WATCHKEEPER_APPROVERS": f"{slack.ANA},{slack.BEN}",
+        "WATCHKEEPER_SWEEP_SCHEDULE": "* * * * *",
+        "WATCHKEEPER_COALESCE": "2s",
+        "WATCHKEEPER_LISTEN_PORT": "0",
+        "WATCHKEEPER_LOG_LEVEL": "INFO" if options.verbose else "ERROR",
+        **cluster,
+    }
+
+
+def _surroundings() -> dict[str, str]:
+    return {name: os.environ[name] for name in _KEPT if name in os.environ}
+
+
+async def _start_bot(environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """In a process group of its own: ctrl-C in the terminal reaches this process, which then ends the bot in order."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "serve", env=dict(environment), start_new_session=True
+    )
+
+
+async def _watch(bot: asyncio.subprocess.Process, workspace: slack.SlackStandIn, stop: asyncio.Event) -> int:
+    stopping = asyncio.create_task(stop.wait())
+    ended = asyncio.create_task(bot.wait())
+    ready = asyncio.create_task(workspace.wait_connected(within=READY_SECONDS))
+    try:
+        await asyncio.wait([stopping, ended, ready], return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            _say("watchkeeper demo: the bot ended; run with --verbose to see why")
+            return 2
+        if not stop.is_set():
+            _say(f"Watchkeeper demo: open {workspace.url}  (ctrl-C ends everything)")
+            await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
+        return 0
+    finally:
+        for task in (stopping, ended, ready):
+            task.cancel()
+        await asyncio.gather(stopping, ended, ready, return_exceptions=True)
+
+
+async def _end(bot: asyncio.subprocess.Process) -> None:
+    """Asks it to stop, and makes it where it does not."""
+    if bot.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        bot.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await bot.wait()
+    except TimeoutError:
+        bot.kill()
+        await bot.wait()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

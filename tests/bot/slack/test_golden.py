@@ -1,0 +1,103 @@
+"""Every message and view in every state, as it is sent: read these files to see what people see."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.slack import ids
+from bot.slack.blocks import answers, home, incident, messages, modals, report, thread
+from tests.bot.slack import building, checking
+
+CARDS = building.every_incident()
+
+NOTHING = building.status(watches=(), open=(), waiting=(), health={}, resolved_24h=0)
+QUIET = building.report(
+    opened=0,
+    resolved=0,
+    still_open=(),
+    opened_before=0,
+    mtta_seconds=None,
+    mttr_seconds=None,
+    noisiest=(),
+    actions={},
+    failed_sweeps=0,
+    muted=0,
+    asked_by=building.ANA,
+)
+
+Golden = Callable[[str, Any], None]
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_an_incident_message_looks_as_it_was_agreed(name: str, golden: Golden) -> None:
+    message = incident.parent(CARDS[name])
+    checking.check_message(message)
+    golden(f"parent/{name}", message.arguments())
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_progress_reply_looks_as_it_was_agreed(name: str, golden: Golden) -> None:
+    message = thread.progress(CARDS[name])
+    checking.check_message(message)
+    golden(f"progress/{name}", message.arguments())
+
+
+def _messages() -> dict[str, messages.Message]:
+    page = building.status()
+    late = answers.pressed(building.LATE)
+    assert late is not None
+    return {
+        "evidence": thread.evidence(CARDS["open-proposed"]),
+        "evidence-being-collected": thread.evidence(CARDS["investigating"]),
+        "evidence-with-gaps": thread.evidence(CARDS["open-no-action"]),
+        "recovery-fixed": thread.recovery(CARDS["resolved-verified"]),
+        "recovery-by-itself": thread.recovery(CARDS["resolved-by-itself"]),
+        "recovery-broken-again": thread.recovery(CARDS["open-proposed"]),
+        "report": report.message(building.report()),
+        "report-empty": report.message(QUIET),
+        "help": answers.help_page(
+            (("/watch status [cluster]", "what is watched, open, waiting"), ("/watch help", "this"))
+        ),
+        "status": answers.status(page),
+        "status-nothing-watched": answers.status(NOTHING, "prod-eu"),
+        "incidents": answers.incident_list([*page.open, building.resolved(id=11)], "Incidents of the last 24 h"),
+        "incidents-none": answers.incident_list([]),
+        "show": answers.show(CARDS["acknowledged-proposed"]),
+        "watches": answers.watch_list(page.watches),
+        "swept": answers.swept(building.watch(), building.sweep(degraded={"events": "forbidden"}), page.open),
+        "swept-failed": answers.swept(building.watch(), building.sweep(status="failed", error="no route to host")),
+        "audit": answers.audit_page(building.audit_page()),
+        "audit-broken": answers.audit_page(building.audit_page(broken=True), "Audit trail of WK-12"),
+        "press-late": late,
+        "not-understood": answers.not_understood("statsu", "status", "/watch status [cluster]"),
+        "not-found": answers.not_found("watch", "paymnets", ["payments"]),
+        "said": answers.said("WK-12 is already acknowledged by <@U0ANA>."),
+    }
+
+
+@pytest.mark.parametrize("name", _messages())
+def test_a_reply_or_answer_looks_as_it_was_agreed(name: str, golden: Golden) -> None:
+    message = _messages()[name]
+    checking.check_message(message)
+    golden(f"other/{name}", message.arguments())
+
+
+def _views() -> dict[str, messages.View]:
+    context = ids.Rejection(31, building.DIGEST[:16], "C0ALERTS", "1700000000.000100")
+    return {
+        "modal-loading": modals.loading(),
+        "modal-reject": modals.reject_reason(building.proposal(), context),
+        "modal-notice": modals.notice("Reject", building.LATE.text),
+        "home": home.page(building.status(), building.BEN),
+        "home-empty": home.page(
+            building.status(watches=(), open=(), waiting=(), health={}, resolved_24h=0), building.ANA
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", _views())
+def test_a_view_looks_as_it_was_agreed(name: str, golden: Golden) -> None:
+    view = _views()[name]
+    checking.check_view(view)
+    golden(f"view/{name}", view)
