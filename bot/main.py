@@ -26,6 +26,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import clusters, doors, errors, pipeline, settings, telemetry
 from bot.domain import looks, ports, rules, watches
 from bot.evidence import collecting
+from bot.llm import absent
 from bot.slack import calling, connecting, publisher
 from bot.store import embedded, engine
 from handlers import buttons, commands, health, home, modals, schedules
@@ -229,6 +230,7 @@ class Bot:
                     log_lines=self._chosen.log_tail_lines,
                     log_bytes=self._chosen.log_tail_bytes,
                 ),
+                advisor=absent.NoAdvisor(),
                 bell=self._bell,
                 clock=clock,
                 owner=self._owner,
@@ -454,6 +456,7 @@ async def look_once(
         witness=collecting.Collector(
             seeing.reader, clock, log_lines=chosen.log_tail_lines, log_bytes=chosen.log_tail_bytes
         ),
+        advisor=absent.NoAdvisor(),
         bell=unwired,
         clock=clock,
         owner="sweep",

@@ -184,6 +184,7 @@ class Pipeline:
             return True
         dossier = await wired.witness.collect(incident.cluster, problem)
         found = diagnosing.diagnose(problem, dossier, wired.clock())
+        found = await wired.advisor.advise(problem, dossier, found) or found
         mode = "observe" if watch is None else watch.mode
         drafted = await proposing.draft(wired, incident, mode, found.candidates)
         await proposing.publish(wired, incident, found, dossier.evidence, drafted)

@@ -136,26 +136,39 @@ class Executor:
         """Dry run, then the write. None after a conflict: all is to be asked anew."""
         image = target.object or {}
         version = str((image.get("metadata") or {}).get("resourceVersion") or "") or None
-        try:
-            await self._writer.apply(op, resource_version=version, dry_run=True)
-        except errors.Conflict:
-            return None
-        except errors.ClusterError as error:
-            return _refused_by_server(error)
-        if not still_permitted():
-            return _outcome("refused", f"The permit has expired. {_NOTHING}")
-        try:
-            await self._writer.apply(op, resource_version=version, dry_run=False)
-        except errors.Conflict:
-            return None
-        except (errors.Unreachable, errors.ServerFault, errors.Malformed) as error:
-            if isinstance(error, errors.Unreachable) and not error.sent:
-                return _refused_by_server(error)
-            detail = f"The change was sent and its answer never came: {error.message}. It may or may not be there."
-            return _outcome("unknown", detail, image)
-        except errors.ClusterError as error:
-            return _refused_by_server(error)
+        for dry_run in (True, False):
+            if not dry_run and not still_permitted():
+                return _outcome("refused", f"The permit has expired. {_NOTHING}")
+            try:
+                await self._writer.apply(op, resource_version=version, dry_run=dry_run)
+            except (errors.Conflict, errors.NotFound):
+                return None
+            except errors.Rejected as error:
+                # A JSON patch whose uid does not fit is answered like a broken one.
+                return None if await self._replaced(op.target) else _refused_by_server(error)
+            except errors.ClusterError as error:
+                if dry_run or not _may_be_there(error):
+                    return _refused_by_server(error)
+                detail = f"The change was sent and its answer never came: {error.message}. It may or may not be there."
+                return _outcome("unknown", detail, image)
         return _outcome("succeeded", "The API server took the change.", image)
+
+    async def _replaced(self, ref: model.ResourceRef) -> bool:
+        """Whether the object is gone or another one has its name. False where that cannot be asked."""
+        try:
+            found = await self._reader.get(ref)
+        except errors.NotFound:
+            return True
+        except errors.ClusterError:
+            return False
+        return bool((found.get("metadata") or {}).get("uid") != ref.uid)
+
+
+def _may_be_there(error: errors.ClusterError) -> bool:
+    """Whether a write that ended so may have been carried out."""
+    if isinstance(error, errors.Unreachable):
+        return error.sent
+    return isinstance(error, errors.ServerFault | errors.Malformed)
 
 
 def _decide(order: _Order, target: model.Target, now: Callable[[], datetime]) -> model.Operation | model.Outcome:

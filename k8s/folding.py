@@ -5,7 +5,8 @@ Pure; the result does not depend on the order of the findings. Called by `k8s.de
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from k8s import model
 
@@ -25,21 +26,31 @@ CAUSAL_ORDER = (
 )
 """Most causal first: the first finding of a problem names its cause, the last ones are what it does to the workload."""
 
+FORERUN = timedelta(minutes=5)
+"""How long before its Ready condition a failing node can show in its pods: the kubelet struggles first, and then the
+control plane waits before it gives a silent one up (https://kubernetes.io/docs/concepts/architecture/nodes/)."""
+
 _RANK = {kind: rank for rank, kind in enumerate(CAUSAL_ORDER)}
 _Key = tuple[str, str, str]
 
 
 def fold(findings: Iterable[model.Finding], index: model.Index) -> tuple[model.Problem, ...]:
-    """Groups by top owner, or by node where the finding sits on one that is NotReady; worst first.
+    """Groups by top owner, or by node where the finding sits on one that is lost; worst first.
 
+    A node is lost once its NodeNotReady finding has held for its grace. It takes what began with it: a crash loop that
+    is older than its node's trouble has a cause, and perhaps an incident, of its own.
     Equal findings of many pods of one owner (same kind, container and cause) become one: the oldest of them, with how
     many there are in `facts["pods"]` (of what is no pod, such as the runs of a CronJob, in `facts["count"]`).
     """
     every = list(findings)
-    lost = {finding.resource.name: finding.resource for finding in every if finding.kind == "NodeNotReady"}
+    lost = {
+        finding.resource.name: finding
+        for finding in every
+        if finding.kind == "NodeNotReady" and index.taken_at - finding.since >= finding.grace
+    }
     groups: dict[_Key, list[model.Finding]] = defaultdict(list)
     for finding in every:
-        groups[_key(lost.get(finding.node, finding.owner))].append(finding)
+        groups[_key(_subject(finding, lost))].append(finding)
     problems = [_problem(group, lost, index) for group in groups.values()]
     return tuple(sorted(problems, key=lambda problem: (problem.severity, _key(problem.subject))))
 
@@ -51,10 +62,15 @@ def order(finding: model.Finding) -> tuple[object, ...]:
     return rank, finding.kind, finding.severity, finding.owner, *place
 
 
-def _problem(group: list[model.Finding], lost: dict[str, model.ResourceRef], index: model.Index) -> model.Problem:
+def _subject(finding: model.Finding, lost: Mapping[str, model.Finding]) -> model.ResourceRef:
+    node = lost.get(finding.node)
+    return finding.owner if node is None or node.since - finding.since > FORERUN else node.resource
+
+
+def _problem(group: list[model.Finding], lost: Mapping[str, model.Finding], index: model.Index) -> model.Problem:
     findings = sorted(_merged(group), key=order)
     primary = findings[0]
-    subject = lost.get(primary.node, primary.owner)
+    subject = _subject(primary, lost)
     counts = index.ready(subject)
     return model.Problem(
         subject=subject,

@@ -33,6 +33,10 @@ class Index:
         self._snapshot = snapshot
         self._sorted_events: dict[_Key, list[objects.Event]] = {}
 
+    @property
+    def taken_at(self) -> datetime:
+        return self._snapshot.taken_at
+
     def top_owner(self, kind: str, meta: objects.Meta) -> model.ResourceRef:
         """The top owner by controller references; where an owner was not seen, the chain ends with its reference.
 

@@ -163,6 +163,11 @@ class Detector(Protocol):
 class Index(Protocol):
     """Look-ups over one snapshot, made once a sweep and shared by the detectors (`k8s.detection` builds it)."""
 
+    @property
+    def taken_at(self) -> datetime:
+        """When the snapshot was taken."""
+        ...
+
     def top_owner(self, kind: str, meta: objects.Meta) -> ResourceRef:
         """The top owner by controller references (Pod → ReplicaSet → Deployment; Pod → Job → CronJob), with its uid."""
         ...

@@ -124,8 +124,8 @@ class Diagnoses(Protocol):
 
 class Proposals(Protocol):
     async def add(self, new: proposals.Proposal) -> proposals.Proposal:
-        """Inserts it (its id is ignored). Raises `errors.NotPossible` where the incident has a remedy that is proposed or
-        under way (or the remedy such an undo): that one is superseded first."""
+        """Inserts it (its id is ignored). Raises `errors.NotPossible` where the incident has a remedy that is proposed
+        or under way (or the remedy such an undo): that one is superseded first."""
         ...
 
     async def get(self, proposal_id: int) -> proposals.Proposal | None: ...
@@ -177,8 +177,8 @@ class Verifications(Protocol):
     async def start(self, proposal_id: int, now: datetime) -> None: ...
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Verification | None:
-        """Takes (or renews) one pending verification that is due and that nobody else holds. Its owner is given it again
-        after a sixth of the lease; others when the lease has run out."""
+        """Takes (or renews) one pending verification that is due and that nobody else holds. Its owner is given it
+        again after a sixth of the lease; others when the lease has run out."""
         ...
 
     async def save(self, changed: proposals.Verification) -> bool:
@@ -240,8 +240,8 @@ class Views(Protocol):
     ) -> None:
         """There is something new to show from `due` on (an earlier due time stands). Creates the row at first.
 
-        `paced`: a change in the background, which also waits until the `next_due` of the last edit. What a person did is
-        not paced: it is shown when it is due, whatever came before.
+        `paced`: a change in the background, which also waits until the `next_due` of the last edit. What a person did
+        is not paced: it is shown when it is due, whatever came before.
         """
         ...
 
@@ -388,6 +388,15 @@ class Witness(Protocol):
         ...
 
 
+class Advisor(Protocol):
+    async def advise(
+        self, problem: model.Problem, dossier: diagnoses.Dossier, rules: diagnoses.Diagnosis, /
+    ) -> diagnoses.Diagnosis | None:
+        """A better diagnosis than the rules' one, from the same evidence; None where there is none: no model, refused,
+        over budget, too late. Its candidates pass the same checks as those of the rules."""
+        ...
+
+
 class Bell(Protocol):
     def ring(self) -> None:
         """There is work or something to show: wake up now instead of at the next turn."""
@@ -403,6 +412,7 @@ class Ports:
     hands: Callable[[str], Hand | None]
     """Cluster → its executor; None in read-only mode."""
     witness: Witness
+    advisor: Advisor
     bell: Bell
     clock: Clock
     owner: str

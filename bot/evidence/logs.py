@@ -24,7 +24,7 @@ _MISSING_NAME = tuple(
         rf"{_NAME}: (?i:parameter not set|unbound variable|parameter null or not set)",
     )
 )
-_STAMP = re.compile(r"\d")
+_STAMP = re.compile(r"\d+")
 
 
 def telling_line(log: str) -> str:

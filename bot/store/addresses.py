@@ -8,12 +8,16 @@ See https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWOR
 import urllib.parse
 from dataclasses import dataclass
 
+import asyncpg
+
 from bot import errors
 
 HOW = "write it as postgresql://user:password@host:5432/database?sslmode=require"
 SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 DEFAULT_TIMEOUT = 10.0
+COMMAND_TIMEOUT = 150.0
+"""Seconds after which a statement is given up here, if the server does not answer at all; its own limits are lower."""
 _UNDERSTOOD = {
     "host", "port", "dbname", "database", "user", "password", "passfile", "sslmode", "sslcert", "sslkey", "sslpassword",
     "sslrootcert", "sslcrl", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version",
@@ -34,6 +38,12 @@ class Address:
     dsn: str
     timeout: float
     """Seconds that connecting may take."""
+
+    async def connect(self, **settings: str) -> asyncpg.Connection:
+        """A connection with these settings of the session."""
+        return await asyncpg.connect(
+            self.dsn, timeout=self.timeout, command_timeout=COMMAND_TIMEOUT, server_settings=settings
+        )
 
     def __repr__(self) -> str:
         parts = urllib.parse.urlsplit(self.dsn)

@@ -96,16 +96,12 @@ class Cards:
         done = {row.proposal_id: executions.value(row) for row in await self._of(executions.TABLE, ids)}
         looked = {row.proposal_id: verifications.value(row) for row in await self._of(verifications.TABLE, ids)}
         return tuple(
-            cards.ProposalCard(
-                proposal_rows.value(row), decisions.get(row.id), done.get(row.id), looked.get(row.id)
-            )
+            cards.ProposalCard(proposal_rows.value(row), decisions.get(row.id), done.get(row.id), looked.get(row.id))
             for row in rows
         )
 
     async def _of(self, table: sa.Table, ids: Sequence[int], order: str = "proposal_id") -> Sequence[querying.Row]:
-        return await self._queries.all(
-            sa.select(table).where(table.c.proposal_id.in_(ids)).order_by(table.c[order])
-        )
+        return await self._queries.all(sa.select(table).where(table.c.proposal_id.in_(ids)).order_by(table.c[order]))
 
     async def _watches(self, cluster: str) -> tuple[cards.WatchStatus, ...]:
         here = watches.TABLE.c.cluster == cluster if cluster else sa.true()

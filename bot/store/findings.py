@@ -45,9 +45,7 @@ class Findings:
         await self._queries.count(sa.delete(TABLE).where(TABLE.c.cluster == cluster, TABLE.c.last_seen < before))
 
 
-def _row(
-    cluster: str, problem: model.Problem, finding: model.Finding, sweep_id: int, now: datetime
-) -> dict[str, Any]:
+def _row(cluster: str, problem: model.Problem, finding: model.Finding, sweep_id: int, now: datetime) -> dict[str, Any]:
     return {
         "cluster": cluster,
         "subject_key": subject_key(problem.subject),

@@ -147,9 +147,7 @@ class Incidents:
 
     async def release_diagnosis(self, incident_id: int) -> None:
         await self._queries.count(
-            sa.update(TABLE)
-            .where(TABLE.c.id == incident_id)
-            .values(diagnosis_owner="", diagnosis_lease_until=None)
+            sa.update(TABLE).where(TABLE.c.id == incident_id).values(diagnosis_owner="", diagnosis_lease_until=None)
         )
 
     async def search(
@@ -168,11 +166,11 @@ class Incidents:
         """The last 24 h are those of the database's clock."""
         day_ago = sa.func.now() - timedelta(hours=24)
         counted = (
-            sa.select(TABLE.c.state, sa.func.count())
+            sa.select(TABLE.c.state, sa.func.count().label("times"))
             .where(sa.or_(TABLE.c.resolved_at.is_(None), TABLE.c.resolved_at >= day_ago))
             .group_by(TABLE.c.state)
         )
-        return {row[0]: row[1] for row in await self._queries.all(counted)}
+        return {row.state: row.times for row in await self._queries.all(counted)}
 
 
 def _about(subject: model.ResourceRef) -> sa.ColumnElement[bool]:

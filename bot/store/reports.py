@@ -128,9 +128,7 @@ class Reports:
     async def _sweeps(self, period: querying.Row) -> Any:
         swept = sweeps.TABLE.c
         return await self._queries.first(
-            sa.select(
-                sa.func.count().label("sweeps"), sa.func.count().filter(swept.status == "failed").label("failed")
-            )
+            sa.select(sa.func.count().label("sweeps"), sa.func.count().filter(swept.status == "failed").label("failed"))
             .join_from(sweeps.TABLE, watches.TABLE)
             .where(watches.TABLE.c.channel == period.channel, _within(swept.finished_at, period))
         )
@@ -146,7 +144,7 @@ class Reports:
                 swept.status.not_in(("running", "failed")),
                 _within(swept.finished_at, period),
             )
-            .distinct(swept.watch_id)
+            .ext(postgresql.distinct_on(swept.watch_id))
             .order_by(swept.watch_id, swept.started_at.desc(), swept.id.desc())
             .subquery()
         )

@@ -182,8 +182,7 @@ class Diagnosis(Table, table=True):
 
 
 class Evidence(Table, table=True):
-    __table_args__ = (sa.CheckConstraint("number >= 1", name="number"),
-    )
+    __table_args__ = (sa.CheckConstraint("number >= 1", name="number"),)
     diagnosis_id: int = _field(columns.reference("diagnosis.id", primary_key=True))
     number: int = _field(sa.Column(sa.Integer, primary_key=True, autoincrement=False))
     source: str = _field(columns.text())
@@ -327,7 +326,7 @@ class MessageView(Table, table=True):
     ts: str = _field(columns.text(""))
     wanted: int = _field(columns.number(1))
     shown: int = _field(columns.number(0))
-    key: str = _field(sa.Column(columns.Text, nullable=False, server_default=sa.text("gen_random_uuid()::text")))
+    key: str = _field(sa.Column(columns.Text, nullable=False, server_default=sa.text("(gen_random_uuid())::text")))
     due: datetime | None = _field(columns.moment(nullable=True))
     paced_due: datetime | None = _field(columns.moment(nullable=True))
     paced_until: datetime | None = _field(columns.moment(nullable=True))

@@ -1,4 +1,4 @@
-"""The audit trail as rows: appended under the lock of the chain's head, checked on the way out. Behind `ports.Trail`."""
+"""The audit trail as rows: appended under the lock of the chain's head, checked when read. Behind `ports.Trail`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ TABLE = querying.table(tables.Audit)
 HEAD = querying.table(tables.AuditHead)
 BATCH = 1_000
 CHECKED = 10_000
-"""So many of the newest entries of each chain shown are checked with a page: about half a second. `verify` checks all."""
+"""So many of the newest entries of each chain shown are checked with a page; `verify` checks all."""
 
 
 def value(row: querying.Row) -> audit.Entry:
@@ -53,9 +53,7 @@ class Trail:
             "hash": digest,
         }
         await self._queries.count(sa.insert(TABLE).values(row))
-        await self._queries.count(
-            sa.update(HEAD).where(HEAD.c.chain == event.chain).values(seq=seq, hash=digest)
-        )
+        await self._queries.count(sa.update(HEAD).where(HEAD.c.chain == event.chain).values(seq=seq, hash=digest))
 
     async def page(
         self, *, incident_id: int | None = None, actor: str = "", since: datetime | None = None, limit: int = 30

@@ -1,5 +1,6 @@
-"""One transaction with all repositories on it: state and its audit events commit together. Made by `engine.Database`."""
+"""One transaction with all repositories on it: state and its audit events commit together. Made by `engine`."""
 
+from bot.domain import ports
 from bot.store import (
     cards,
     diagnoses,
@@ -21,15 +22,15 @@ class UnitOfWork:
     """Behind `ports.Tx`."""
 
     def __init__(self, queries: querying.Queries) -> None:
-        self.watches = watches.Watches(queries)
-        self.sweeps = sweeps.Sweeps(queries)
-        self.findings = findings.Findings(queries)
-        self.incidents = incidents.Incidents(queries)
-        self.diagnoses = diagnoses.Diagnoses(queries)
-        self.proposals = proposals.Proposals(queries)
-        self.executions = executions.Executions(queries)
-        self.verifications = verifications.Verifications(queries)
-        self.trail = trail.Trail(queries)
-        self.views = views.Views(queries)
-        self.reports = reports.Reports(queries)
-        self.cards = cards.Cards(queries)
+        self.watches: ports.Watches = watches.Watches(queries)
+        self.sweeps: ports.Sweeps = sweeps.Sweeps(queries)
+        self.findings: ports.Findings = findings.Findings(queries)
+        self.incidents: ports.Incidents = incidents.Incidents(queries)
+        self.diagnoses: ports.Diagnoses = diagnoses.Diagnoses(queries)
+        self.proposals: ports.Proposals = proposals.Proposals(queries)
+        self.executions: ports.Executions = executions.Executions(queries)
+        self.verifications: ports.Verifications = verifications.Verifications(queries)
+        self.trail: ports.Trail = trail.Trail(queries)
+        self.views: ports.Views = views.Views(queries)
+        self.reports: ports.Reports = reports.Reports(queries)
+        self.cards: ports.Cards = cards.Cards(queries)

@@ -71,7 +71,12 @@ class Views:
         above = sa.and_(parent.c.kind == "parent", parent.c.incident_id == TABLE.c.incident_id)
         is_top = TABLE.c.kind.in_(_TOP)
         taken = await self._queries.first(
-            sa.select(TABLE.c.id, parent.c.ts.label("thread_ts"), parent.c.channel.label("thread_channel"), is_top)
+            sa.select(
+                TABLE.c.id,
+                parent.c.ts.label("thread_ts"),
+                parent.c.channel.label("thread_channel"),
+                is_top.label("is_top"),
+            )
             .outerjoin(parent, above)
             .where(
                 TABLE.c.wanted > TABLE.c.shown,
@@ -84,14 +89,14 @@ class Views:
         )
         if taken is None:
             return None
-        where: dict[str, Any] = {} if taken[3] else {"channel": taken.thread_channel}
+        where: dict[str, Any] = {} if taken.is_top else {"channel": taken.thread_channel}
         row = await self._queries.first(
             sa.update(TABLE)
             .where(TABLE.c.id == taken.id)
             .values(owner=owner, lease_until=now + lease, due=None, paced_due=None, **where)
             .returning(TABLE)
         )
-        return None if row is None else _value(row, "" if taken[3] else taken.thread_ts)
+        return None if row is None else _value(row, "" if taken.is_top else taken.thread_ts)
 
     async def posting(self, view_id: int, now: datetime) -> None:
         """The first try counts, so that a later one looks back far enough."""
@@ -144,7 +149,7 @@ class Views:
             .where(gone)
             .values(
                 ts="",
-                key=sa.text("gen_random_uuid()::text"),
+                key=sa.text("(gen_random_uuid())::text"),
                 wanted=TABLE.c.wanted + 1,
                 due=now,
                 paced_due=None,

@@ -62,9 +62,7 @@ class Watches:
 
     async def named(self, name: str) -> watches.Watch | None:
         """An active or paused one: the name of a removed watch is free again."""
-        row = await self._queries.first(
-            sa.select(TABLE).where(TABLE.c.name == name, TABLE.c.state != "removed")
-        )
+        row = await self._queries.first(sa.select(TABLE).where(TABLE.c.name == name, TABLE.c.state != "removed"))
         return None if row is None else value(row)
 
     async def set_state(self, watch_id: int, before: Sequence[watches.State], after: watches.State) -> bool:

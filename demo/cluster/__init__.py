@@ -1,4 +1,4 @@
-"""A simulated Kubernetes cluster: an API server on a loopback port behind which workloads break and heal like real ones.
+"""A simulated Kubernetes cluster: an API server on a loopback port, where workloads break and heal like real ones.
 
 `make demo` shows the bot on it, and tests talk to it with the ordinary clients through an ordinary kubeconfig.
 

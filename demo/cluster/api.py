@@ -345,7 +345,8 @@ def _check_namespace(body: Object, namespace: str) -> None:
     given = body["metadata"].setdefault("namespace", namespace)
     if given != namespace:
         raise errors.bad_request(
-            f"the namespace of the provided object does not match the namespace sent on the request ({given} != {namespace})"
+            "the namespace of the provided object does not match the namespace sent on the request "
+            f"({given} != {namespace})"
         )
 
 

@@ -119,7 +119,7 @@ class SimulatedCluster:
         self.recorder.expire()
 
     async def add(self, piece: Piece, *, wait: float = 10.0) -> None:
-        """Bring a piece into the running cluster: its steps one after the other, each settled. Its history begins now."""
+        """Bring a piece into the running cluster: its steps one after the other, each settled. History begins now."""
         for step in sorted(piece.steps, key=lambda each: -each.ago):
             step.do(self)
             await self.settle(wait)
@@ -130,16 +130,13 @@ class SimulatedCluster:
         Waits of a back-off, deadlines and heartbeats do not count: a crash loop is settled between two starts.
         TimeoutError after `timeout` real seconds.
         """
-        async with asyncio.timeout(timeout):
-            while True:
-                await asyncio.sleep(0.01)
-                if self.manager.idle and not self.timeline.pending(within):
-                    return
+        await asyncio.sleep(0.01)
+        await self.wait_for(lambda: self.manager.idle and not self.timeline.pending(within), timeout)
 
     async def wait_for(self, condition: Condition, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the whole wait
         """Wait until `condition()` is true; TimeoutError after `timeout` real seconds."""
         async with asyncio.timeout(timeout):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - the condition is any function, there is no event
                 await asyncio.sleep(0.01)
 
     def kubeconfig(self, user: str = "reader") -> str:
@@ -235,7 +232,7 @@ class SimulatedCluster:
     def deny_admission(
         self, predicate: Predicate, message: str, *, webhook: str = "policy.example.com", code: int = 403
     ) -> None:
-        """Refuse writes for which `predicate(operation, resource, object)` is true, dry runs and controllers included."""
+        """Refuse writes that `predicate(operation, resource, object)` matches, dry runs and controllers included."""
         self.admission.denials.append(Denial(predicate, message, webhook, code))
 
     def timestamp(self) -> str:

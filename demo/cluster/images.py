@@ -143,7 +143,7 @@ class Images:
         for tag in tags:
             entry.tags[tag] = program or serve()
 
-    def require_login(self, host: str, secret: str = "regcred") -> None:
+    def require_login(self, host: str, secret: str = "regcred") -> None:  # noqa: S107 - the name of one
         """Pulls from that registry need the named Secret among imagePullSecrets."""
         self._unauthorized[host] = secret
 

@@ -1,8 +1,8 @@
 """The three patch formats of the API: JSON patch, merge patch and strategic merge patch.
 
-Pure: a document and a patch give a new document or an `ApiError`. Called by `api` only. Sources: RFC 6902, RFC 7386 and
-https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ ; the merge keys of lists are
-those of the `patchMergeKey` tags in https://github.com/kubernetes/api/blob/master/core/v1/types.go .
+Pure: a document and a patch give a new document or an `ApiError`. Sources: RFC 6902, RFC 7386 and
+https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ ; the merge keys of lists
+are those of the `patchMergeKey` tags in https://github.com/kubernetes/api/blob/master/core/v1/types.go .
 """
 
 from typing import Any

@@ -103,7 +103,8 @@ def never_ready(error: str = "HTTP probe failed with statuscode: 503") -> Progra
 
 def hangs(after: float = 20.0) -> Program:
     """Serves for a while, then stops answering its liveness probe."""
-    error = 'Get "http://10.244.0.7:8080/healthz": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+    error = 'Get "http://10.244.0.7:8080/healthz": context deadline exceeded '
+    error += "(Client.Timeout exceeded while awaiting headers)"
     lines = (
         (0.1, "INFO  starting"),
         (0.5, "INFO  listening on :8080"),

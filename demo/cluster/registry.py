@@ -94,11 +94,11 @@ class Registry:
         self.admission.admit("UPDATE", resource, obj)
         if dry_run:
             return obj
-        if is_deleting(obj) and not obj["metadata"].get("finalizers") and old["metadata"].get("finalizers"):
-            if resource.storage != "pods" or not obj["metadata"].get("deletionGracePeriodSeconds"):
-                self.store.replace(resource.storage, obj)
-                self.store.remove(resource.storage, namespace, name_of(obj))
-                return obj
+        released = is_deleting(obj) and old["metadata"].get("finalizers") and not obj["metadata"].get("finalizers")
+        if released and not obj["metadata"].get("deletionGracePeriodSeconds"):
+            self.store.replace(resource.storage, obj)
+            self.store.remove(resource.storage, namespace, name_of(obj))
+            return obj
         return self.store.replace(resource.storage, obj)
 
     def update_status(self, resource: Resource, obj: Object, status: Object) -> Object:

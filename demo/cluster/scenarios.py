@@ -155,7 +155,7 @@ def crash_loop(
     def roll_out(cluster: "SimulatedCluster") -> None:
         removed = [{"$patch": "delete", "name": "DB_URL"}]
         change = {"image": f"{namespace}/{name}:v2.3.1", "env": removed}
-        patch = {"spec": {"template": {"spec": {"containers": [{"name": name, **change}]}}}}
+        patch: Object = {"spec": {"template": {"spec": {"containers": [{"name": name, **change}]}}}}
         patch["metadata"] = {"annotations": {"kubernetes.io/change-cause": "release v2.3.1"}}
         cluster.patch("deployments", name, namespace, patch)
 

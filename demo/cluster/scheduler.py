@@ -1,7 +1,7 @@
 """The scheduler: binds pods to nodes that fit, and says of the others why none does.
 
-Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/ ; the order of filters and the sentences are
-those of https://github.com/kubernetes/kubernetes/tree/master/pkg/scheduler/framework/plugins .
+Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/ ; filters and sentences follow
+https://github.com/kubernetes/kubernetes/tree/master/pkg/scheduler/framework/plugins .
 """
 
 from collections import Counter

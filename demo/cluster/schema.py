@@ -29,7 +29,7 @@ def _model(name: str) -> Any:
 
 @cache
 def _members(name: str) -> dict[str, str]:
-    """JSON member -> type, as the client writes types: 'list[V1Container]', 'dict(str, str)', 'int'."""
+    """JSON member -> type, as the client writes types: 'List[V1Container]', 'Dict[str, str]', 'int'."""
     model = _model(name)
     return {model.attribute_map[attribute]: kind for attribute, kind in model.openapi_types.items()}
 
@@ -49,11 +49,11 @@ class _Decoder:
     def value(self, value: Any, kind: str, path: str, owner: str) -> Any:
         if value is None or kind in ("object", "datetime"):
             return value
-        if kind.startswith("list["):
+        if kind.startswith("List["):
             if not isinstance(value, list):
                 raise self.mismatch(value, f"[]{self.go(kind[5:-1])}", path, owner)
             return [self.value(each, kind[5:-1], f"{path}[{index}]", owner) for index, each in enumerate(value)]
-        if kind.startswith("dict("):
+        if kind.startswith("Dict["):
             if not isinstance(value, dict):
                 raise self.mismatch(value, "map[string]string", path, owner)
             inner = kind[5:-1].partition(", ")[2]

@@ -5,7 +5,7 @@ https://github.com/kubernetes/kubernetes/tree/master/pkg/apis (the validation fo
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from demo.cluster.errors import Cause
@@ -35,8 +35,9 @@ _STATEFUL_SET_MUTABLE = (
     "revisionHistoryLimit",
 )
 _STATEFUL_SET_UPDATE = (
-    "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+    "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' "
+    "are forbidden"
 )
 
 
@@ -133,7 +134,7 @@ def _job(spec: Object, template: Object, old: Object | None) -> list[Cause]:
     return causes
 
 
-def _pod_spec(spec: Object, path: str, claims: Set[str] = frozenset()) -> list[Cause]:
+def _pod_spec(spec: Object, path: str, claims: AbstractSet[str] = frozenset()) -> list[Cause]:
     if not spec.get("containers"):
         return [required(f"{path}.containers")]
     causes: list[Cause] = []
@@ -155,7 +156,7 @@ def _pod_spec(spec: Object, path: str, claims: Set[str] = frozenset()) -> list[C
     return causes
 
 
-def _mounts(container: Object, volumes: Set[Any], at: str) -> list[Cause]:
+def _mounts(container: Object, volumes: AbstractSet[Any], at: str) -> list[Cause]:
     return [
         Cause("FieldValueNotFound", f'Not found: "{mount.get("name")}"', f"{at}.volumeMounts[{index}].name")
         for index, mount in enumerate(container.get("volumeMounts") or [])

@@ -5,7 +5,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from demo.cluster.api import Api, Request
@@ -32,7 +32,7 @@ class Watches:
         for queue in tuple(self._queues):
             queue.put_nowait(None)
 
-    def prepare(self, request: Request) -> Callable[[], AsyncIterator[Object]]:
+    def prepare(self, request: Request) -> Callable[[], AsyncGenerator[Object, None]]:
         """Check the query now, so that mistakes in it are plain 400s; the result starts the stream."""
         query, resource = request.query, request.target.resource
         by_label = parse_labels(query["labelSelector"]) if query.get("labelSelector") else None
@@ -44,7 +44,7 @@ class Watches:
 
         return lambda: self._stream(request, wanted)
 
-    async def _stream(self, request: Request, wanted: Callable[[Object], bool]) -> AsyncIterator[Object]:
+    async def _stream(self, request: Request, wanted: Callable[[Object], bool]) -> AsyncGenerator[Object, None]:
         queue: asyncio.Queue[Change | None] = asyncio.Queue()
         self._queues.add(queue)
         self.store.subscribe(queue.put_nowait)
@@ -80,9 +80,9 @@ class Watches:
                 continue
             if change is None:
                 return
-            event = self._event(request, change, wanted)
-            if event is not None:
-                yield event
+            seen = self._event(request, change, wanted)
+            if seen is not None:
+                yield seen
 
     def _backlog(self, request: Request, wanted: Callable[[Object], bool]) -> list[Object]:
         resource, version = request.target.resource, request.query.get("resourceVersion") or "0"
@@ -101,7 +101,7 @@ class Watches:
         return [event for change in changes if (event := self._event(request, change, wanted)) is not None]
 
     def _event(self, request: Request, change: Change, wanted: Callable[[Object], bool]) -> Object | None:
-        """A change as this watch sees it: one that leaves the selector is a deletion, one that enters it an addition."""
+        """A change as this watch sees it: leaving the selector is a deletion, entering it an addition."""
         resource = request.target.resource
         if change.storage != resource.storage:
             return None

@@ -29,8 +29,11 @@ def guarded(handler: _Handler) -> _Handler:
 
 def is_local(request: web.Request) -> bool:
     """True when the Host is this machine's and the Origin, if there is one, is the page's own."""
-    host = urlsplit(f"//{request.headers.get('Host', '')}")
-    if host.hostname not in _LOCAL:
+    try:
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
+    except ValueError:
+        return False
+    if host not in _LOCAL:
         return False
     origin = request.headers.get("Origin")
     return origin is None or origin == f"http://{request.headers['Host']}"

@@ -113,4 +113,4 @@ def _registry(image: str) -> str:
     """The host that an image reference names, else Docker Hub (https://github.com/distribution/reference)."""
     first, slash, _ = image.partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
-    return first if named else "docker.io"
+    return phrases.clip(first) if named else "docker.io"

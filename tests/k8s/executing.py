@@ -17,6 +17,7 @@ from k8s import catalogue, executor, guardrails, model
 from k8s.client import connection, reader, writer
 
 POLICY = guardrails.Policy(approvers=("U1",))
+USUAL = connection.CallLimits()
 ROUND = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 Change = Callable[[], Any]
 
@@ -156,7 +157,7 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, pieces: Iterable[Piece] = (), *, limits: connection.CallLimits = connection.CallLimits()
+    folder: Path, pieces: Iterable[Piece] = (), *, limits: connection.CallLimits = USUAL
 ) -> AsyncIterator[World]:
     """A running cluster where payments/api crash-loops after a bad rollout (revision 1 was good)."""
     async with SimulatedCluster([scenarios.crash_loop(), *pieces]) as cluster:

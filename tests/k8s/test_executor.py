@@ -328,7 +328,7 @@ async def test_what_admission_says_is_shown_word_for_word(world: executing.World
     made = await world.propose(make(world))
     words = "payments is frozen until Monday; ask #payments-oncall (you cannot change it now)"
     world.cluster.deny_admission(
-        lambda operation, resource, obj: operation in ("UPDATE", "DELETE"),
+        lambda operation, *_: operation in ("UPDATE", "DELETE"),
         words,
         webhook="freeze.example.com",
         code=code,
@@ -381,6 +381,16 @@ async def test_a_conflict_by_a_changing_status_is_tried_again(world: executing.W
     outcome = await world.execute(made)
     assert outcome.status == "succeeded", outcome.detail
     assert len(world.cluster.journal.writes) == 1
+
+
+@every_change_of_a_workload
+async def test_a_deletion_in_the_last_moment_ends_as_stale(world: executing.World, make: Making) -> None:
+    made = await world.propose(make(world))
+    world.writer.changes = [lambda: world.cluster.delete("deployments", "api", "payments")]
+    outcome = await world.execute(made)
+    assert outcome.status == "stale"
+    assert "is gone" in outcome.detail
+    assert world.cluster.journal.writes == []
 
 
 @every_change_of_a_workload
@@ -523,7 +533,7 @@ async def test_a_dry_run_of_scaling_and_deleting_shows_the_one_change(world: exe
 @every_action
 async def test_a_dry_run_that_is_denied_says_why_word_for_word(world: executing.World, make: Making) -> None:
     made = await world.propose(make(world))
-    world.cluster.deny_admission(lambda operation, resource, obj: operation != "CREATE", "not on Fridays")
+    world.cluster.deny_admission(lambda operation, *_: operation != "CREATE", "not on Fridays")
     tried = await world.executor.dry_run(made.plan)
     assert not tried.accepted
     assert tried.message == 'admission webhook "policy.example.com" denied the request: not on Fridays'
@@ -549,12 +559,17 @@ async def test_a_dry_run_against_a_cluster_that_does_not_answer_is_an_error(worl
 PASSWORD = "s3cr3t-Zx81-hunter2"
 
 
+def _of_vault(world: executing.World) -> list[model.Json]:
+    found = world.cluster.list("replicasets", "payments")
+    return [each for each in found if each["metadata"]["name"].startswith("vault-")]
+
+
 async def test_no_secret_leaves_with_a_diff_or_with_the_image_from_before(tmp_path: Path) -> None:
     vault = scenarios.deployment("vault", "payments", "payments/vault:v1", env={"DB_PASSWORD": PASSWORD})
     async with executing.world(tmp_path, [scenarios.running(vault)]) as world:
         without = {"spec": {"template": {"spec": {"containers": [{"name": "vault", "env": [{"$patch": "replace"}]}]}}}}
         world.cluster.patch("deployments", "vault", "payments", without)
-        await world.cluster.settle()
+        await world.cluster.wait_for(lambda: len(_of_vault(world)) == 2)
         made = await world.propose(model.RolloutUndo(world.ref("Deployment", "vault", "payments"), 1))
         tried = await world.executor.dry_run(made.plan)
         outcome = await world.execute(made)

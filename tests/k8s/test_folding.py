@@ -78,6 +78,23 @@ def test_what_sits_on_a_lost_node_folds_into_the_node() -> None:
     assert other.subject.name == "api-1"
 
 
+def test_a_node_that_is_not_ready_for_a_moment_takes_nothing_yet() -> None:
+    young = b.node("node-a", b.node_condition("Ready", "Unknown", since=59))
+    old = b.node("node-a", b.node_condition("Ready", "Unknown", since=60))
+    crashed = b.pod("a", [b.crashed()])
+    node, other = _problems(nodes=[young], pods=[crashed])
+    assert (node.subject.kind, node.mature(b.NOW)) == ("Node", False)
+    assert (other.subject.kind, other.mature(b.NOW)) == ("ReplicaSet", True)
+    assert len(_problems(nodes=[old], pods=[crashed])) == 1
+
+
+@pytest.mark.parametrize(("before", "problems"), [(300, 1), (301, 2)])
+def test_what_began_long_before_its_node_was_lost_has_a_cause_of_its_own(before: float, problems: int) -> None:
+    node = b.node("node-a", b.node_condition("Ready", "Unknown", since=120))
+    crashed = b.pod("a", [b.crashed() | {"lastState": b.ended(started=120 + before, finished=100)}])
+    assert len(_problems(nodes=[node], pods=[crashed])) == problems
+
+
 def test_pressure_on_a_node_that_is_ready_takes_no_pods() -> None:
     pressed = b.node("node-a", b.node_condition("DiskPressure", "True"))
     problems = _problems(nodes=[pressed], pods=[b.pod(statuses=[b.crashed()])])
@@ -88,6 +105,8 @@ def test_pressure_on_a_lost_node_is_the_nodes() -> None:
     node = b.node("node-a", b.node_condition("DiskPressure", "True"), b.node_condition("Ready", "False"))
     (problem,) = _problems(nodes=[node])
     assert problem.kinds == ("NodeNotReady", "NodePressure")
+    node["status"]["conditions"][0]["lastTransitionTime"] = b.ago(9000)
+    assert _problems(nodes=[node])[0].kinds == ("NodeNotReady", "NodePressure")
 
 
 def test_the_jobs_of_a_cron_job_fold_into_it() -> None:

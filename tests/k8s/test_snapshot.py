@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from demo.cluster import SimulatedCluster
+from demo.cluster.faults import ODDITIES, Fault
 from k8s import model, snapshot
 from k8s.client import connection, errors, reader
 from tests.k8s.client import servers
@@ -403,3 +405,19 @@ async def test_a_cancelled_sweep_leaves_nothing_running(api: Api, cluster: reade
         await sweep
     left = {task for task in asyncio.all_tasks() - before if "_list" in repr(task)}
     assert left == set()
+
+
+async def test_a_simulated_cluster_is_seen_whole_for_all_its_oddities(tmp_path: Path) -> None:
+    async with SimulatedCluster("demo") as simulated:
+        simulated.faults.add(Fault(path="/api", odd=tuple(ODDITIES)))
+        access = connection.ClusterAccess("demo", simulated.write_kubeconfig(tmp_path / "config"))
+        over = await connection.Connection.open(access)
+        try:
+            seen = await taken(reader.Reader(over))
+        finally:
+            await over.close()
+        counts = {name: len(simulated.list(name)) for name in LISTS if name != "events"}
+    assert {name: len(getattr(seen, name)) for name in counts} == counts
+    assert counts["pods"] > 20
+    assert seen.events
+    assert (seen.odd, seen.degraded) == (0, {})

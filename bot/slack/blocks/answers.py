@@ -4,6 +4,7 @@ Rendered for `handlers`. `own` means a sentence of our own code (its mentions an
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.domain import approvals, audit, cards, incidents, watches
 from bot.slack.blocks import incident as incidents_
@@ -21,7 +22,7 @@ def help_page(commands: Sequence[tuple[str, str]]) -> messages.Message:
 
 def said(own: str) -> messages.Message:
     """One sentence."""
-    return limits.message(own, [limits.section(text.sentence(own))])
+    return replace(limits.message("-", [limits.section(text.sentence(own))]), text=text.spoken(own))
 
 
 def pressed(answer: approvals.Answer) -> messages.Message | None:

@@ -33,6 +33,9 @@ _OWN_MARKUP = re.compile(
     r"<@[UW][A-Z0-9]+>|<!date\^[0-9]+\^[A-Za-z_{} ]+\|[A-Za-z0-9:. -]+>|<#[CG][A-Z0-9]+>|`[^`<>&\n]+`|\*[^*<>&\n`]+\*",
     re.ASCII,
 )
+_DATE = re.compile(r"<!date\^[0-9]+\^[A-Za-z_{} ]+\|([A-Za-z0-9:. -]+)>", re.ASCII)
+_MENTION = re.compile(r"(<@[UW][A-Z0-9]+>)", re.ASCII)
+_MARKS = str.maketrans("", "", "`*~")
 
 
 def length(text: str) -> int:
@@ -83,10 +86,19 @@ def plain(raw: str, limit: int) -> str:
 
 def notification(raw: str, limit: int = 300) -> str:
     """For a message's `text`: what a phone shows on its lock screen. One line without any markup."""
-    line = one_line(raw)
+    line = one_line(raw.translate(_MARKS))
     if length(line) > limit:
         line = take(line, limit - 1).rstrip() + _ELLIPSIS
     return escape(line) or "-"
+
+
+def spoken(own: str, limit: int = 600) -> str:
+    """The `text` of a message that is a sentence of our own: mentions stay, dates become words, formatting goes."""
+    dated = _DATE.sub(r"\1", one_line(own))
+    parts = [
+        part if number % 2 else escape(part.translate(_MARKS)) for number, part in enumerate(_MENTION.split(dated))
+    ]
+    return cut("".join(parts), limit, _ELLIPSIS).replace("\n", "").strip() or "-"
 
 
 def prose(raw: str, limit: int = 600) -> str:

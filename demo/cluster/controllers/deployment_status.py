@@ -77,7 +77,7 @@ class Progress:
         if current is None or not self._has_deadline(deployment) or current["reason"] in settled:
             return None
         updated = self._updated.get(uid_of(deployment), self.timeline.seconds)
-        return max(0.0, updated + deployment["spec"]["progressDeadlineSeconds"] - self.timeline.seconds)
+        return max(0.0, updated + float(deployment["spec"]["progressDeadlineSeconds"]) - self.timeline.seconds)
 
     def _counters(self, deployment: Object, owned: list[Object], new: Object | None) -> Object:
         def total(name: str) -> int:
@@ -151,7 +151,7 @@ class Progress:
         message: str,
         before: Object | None = None,
     ) -> None:
-        """SetDeploymentCondition: nothing when status and reason are the same; the transition time moves with the status."""
+        """SetDeploymentCondition: nothing when status and reason are the same; the transition moves with the status."""
         before = before or condition({"status": status}, kind)
         existing = condition({"status": status}, kind)
         if existing is not None and (existing["status"], existing["reason"]) == (value, reason):

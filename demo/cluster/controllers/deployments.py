@@ -1,6 +1,6 @@
 """The Deployment controller: a ReplicaSet a revision, rolled over within surge and unavailability.
 
-Source: https://github.com/kubernetes/kubernetes/tree/master/pkg/controller/deployment (sync.go, rolling.go, recreate.go).
+Source: https://github.com/kubernetes/kubernetes/tree/master/pkg/controller/deployment (sync, rolling, recreate).
 """
 
 from collections.abc import Iterable
@@ -98,13 +98,13 @@ class Deployments:
             if self._progress.start(deployment, "FoundNewReplicaSet", f'Found new replica set "{name_of(new)}"'):
                 deployment = self._save(deployment)
         elif create:
-            deployment, new = self._create(deployment, owned, old, revision)
+            deployment, new = self._create(deployment, old, revision)
         return deployment, new, old
 
     def _set_revision(self, deployment: Object, new: Object) -> Object:
         number = annotations_of(new)[revisions.REVISION]
         if annotations_of(deployment).get(revisions.REVISION) == number:
-            return clone(deployment)
+            return dict(clone(deployment))
         changed: Object = clone(deployment)
         changed["metadata"].setdefault("annotations", {})[revisions.REVISION] = number
         return self.registry.store.replace("deployments", changed)
@@ -112,9 +112,7 @@ class Deployments:
     def _save(self, deployment: Object) -> Object:
         return self.registry.store.replace("deployments", clone(deployment))
 
-    def _create(
-        self, deployment: Object, owned: list[Object], old: list[Object], revision: int
-    ) -> tuple[Object, Object | None]:
+    def _create(self, deployment: Object, old: list[Object], revision: int) -> tuple[Object, Object | None]:
         template = clone(deployment["spec"]["template"])
         hashed = revisions.template_hash(template)
         template["metadata"].setdefault("labels", {})[revisions.HASH] = hashed

@@ -127,7 +127,7 @@ class Nodes:
             if name_of(each) in self.kubelets.cut_off:
                 continue
             self._renew_lease(name_of(each))
-            if self._beats and self._beats % STATUS_EVERY == 0:
+            if self._beats % STATUS_EVERY == 0:
                 self._refresh(each)
         if self._beats % 6 == 5:
             self.recorder.expire()

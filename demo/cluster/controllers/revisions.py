@@ -49,7 +49,7 @@ def find_new(deployment: Object, replica_sets: list[Object]) -> Object | None:
 
 
 def annotated(deployment: Object, replica_set: Object, revision: int, *, exists: bool) -> Object:
-    """A copy of `replica_set` with the annotations of its Deployment, and `revision` when that is higher than its own."""
+    """A copy of `replica_set` with its Deployment's annotations, and `revision` when that is higher than its own."""
     changed: Object = clone(replica_set)
     annotations = changed["metadata"].setdefault("annotations", {})
     for key, value in annotations_of(deployment).items():

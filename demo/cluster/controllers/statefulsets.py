@@ -1,7 +1,8 @@
 """The StatefulSet controller: pods with ordinals, one after the other, and updates from the last to the first.
 
-As in a real cluster a broken pod blocks the ones after it, and a repaired template does not replace a pod that was never
-ready: somebody has to delete it. Source: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/ and
+As in a real cluster a broken pod blocks the ones after it, and a repaired template does not replace a pod that was
+never ready: somebody has to delete it. Source:
+https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/ and
 https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/statefulset/stateful_set_control.go
 """
 
@@ -141,7 +142,7 @@ class StatefulSets:
         self._control.event(STATEFUL_SETS, found, "SuccessfulCreate", text)
 
     def _pod(self, found: Object, template: Object, name: str, more: Object) -> Object:
-        owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name_of(found), "uid": uid_of(found)}
+        owner: Object = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name_of(found), "uid": uid_of(found)}
         owner |= {"controller": True, "blockOwnerDeletion": True}
         metadata = {**template["metadata"], "name": name, "namespace": namespace_of(found), "ownerReferences": [owner]}
         metadata["generateName"] = f"{name_of(found)}-"
@@ -159,7 +160,7 @@ class StatefulSets:
         name = f"{claim['metadata']['name']}-{pod}"
         if self.registry.store.find("persistentvolumeclaims", namespace_of(found), name) is not None:
             return
-        metadata = {"name": name, "namespace": namespace_of(found)}
+        metadata: Object = {"name": name, "namespace": namespace_of(found)}
         metadata |= {"labels": dict(found["spec"]["selector"].get("matchLabels") or {})}
         spec = {**claim["spec"], "volumeName": f"pvc-{self.registry.store.new_uid()}"}
         created = self.registry.create(CLAIMS, {"metadata": metadata, "spec": spec})

@@ -1,1 +1,1 @@
-"""The node agents: pods are started, watched, restarted and stopped, with the states and sentences of a real kubelet."""
+"""The node agents: pods are started, probed, restarted and stopped, with the states and words of a real kubelet."""

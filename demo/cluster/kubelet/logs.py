@@ -97,9 +97,8 @@ def container_id(pod: Object, query: LogQuery) -> str:
                 default = default or main[0]
             if not default:
                 also = f" or one of the init containers: [{' '.join(init)}]" if init else ""
-                raise bad_request(
-                    f"a container name must be specified for pod {name_of(pod)}, choose one of: [{' '.join(main)}]{also}"
-                )
+                text = f"a container name must be specified for pod {name_of(pod)}, choose one of: [{' '.join(main)}]"
+                raise bad_request(text + also)
             name = default
         else:
             name = main[0]

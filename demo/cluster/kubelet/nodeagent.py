@@ -23,8 +23,8 @@ from demo.cluster.objects import (
     uid_of,
 )
 from demo.cluster.recorder import Recorder
-from demo.cluster.resources import BY_PLURAL
 from demo.cluster.registry import Registry
+from demo.cluster.resources import BY_PLURAL
 from demo.cluster.store import Change
 from demo.cluster.timeline import Timer
 
@@ -133,7 +133,7 @@ class NodeAgent:
     def new_container_id(self) -> str:
         return "containerd://" + hashlib.sha256(self.rng.randbytes(16)).hexdigest()
 
-    def report_oom(self, pod: Object, node: str, container: Container, used: float) -> None:
+    def report_oom(self, node: str, container: Container, used: float) -> None:
         """The kernel's line, as node-problem-detector records it on the node."""
         found = self.store.find("nodes", "", node)
         if found is None:
@@ -143,6 +143,7 @@ class NodeAgent:
         kilobytes = int(used / 1024)
         text = (
             f"Memory cgroup out of memory: Killed process {number} ({process}) total-vm:{kilobytes * 2}kB, "
-            f"anon-rss:{kilobytes}kB, file-rss:0kB, shmem-rss:0kB, UID:1000 pgtables:{kilobytes // 400}kB oom_score_adj:985"
+            f"anon-rss:{kilobytes}kB, file-rss:0kB, shmem-rss:0kB, UID:1000 pgtables:{kilobytes // 400}kB "
+            "oom_score_adj:985"
         )
         self.recorder.event("nodes", found, "OOMKilling", text, (KERNEL, node), warning=True)

@@ -1,8 +1,8 @@
 """One pod on its node: sandbox, init containers, pulls, starts, probes, crashes, back-off and the end.
 
-Every step is a timer, so an idle pod costs nothing. `nodeagent` makes a worker when a pod is bound and stops it when the
-pod is deleted. Sources: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ (restart back-off 10 s, doubled
-up to 5 min, reset after 10 min of running) and https://kubernetes.io/docs/concepts/containers/images/ (pull back-off).
+Every step is a timer, so an idle pod costs nothing. `nodeagent` makes a worker when a pod is bound and stops it when
+the pod is deleted. Sources: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ (restart back-off 10 s,
+doubled up to 5 min, reset after 10 min of running) and https://kubernetes.io/docs/concepts/containers/images/ .
 """
 
 from typing import TYPE_CHECKING
@@ -136,7 +136,8 @@ class PodWorker:
         self.agent.keep_image(self.node, image, pulled)
         container.pull_backoff = 0.0
         took = f"{int(seconds * 1000)}ms" if seconds < 1 else f"{seconds:.3f}s"
-        text = f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: {pulled.size} bytes.'
+        text = f'Successfully pulled image "{image}" in {took} ({took} including waiting).'
+        text += f" Image size: {pulled.size} bytes."
         self.event("Pulled", text, container)
         self._create(container, pulled)
 
@@ -223,7 +224,7 @@ class PodWorker:
             return
         reason = run.reason or ("Completed" if run.exit_code == 0 else "Error")
         if reason == "OOMKilled":
-            self.agent.report_oom(self.pod, self.node, container, run.used_memory)
+            self.agent.report_oom(self.node, container, run.used_memory)
         self._ended(container, run.exit_code, reason, run.message)
 
     def kill(self, container: Container, code: int) -> None:
@@ -280,8 +281,7 @@ class PodWorker:
             self._start(container)
             return
         where = f"{name_of(self.pod)}_{namespace_of(self.pod)}({self.uid})"
-        back_off = f"{int(container.backoff // 60)}m{int(container.backoff % 60)}s" if container.backoff >= 60 else ""
-        text = f"back-off {back_off or f'{int(container.backoff)}s'} restarting failed container={container.name} pod={where}"
+        text = f"back-off {_duration(container.backoff)} restarting failed container={container.name} pod={where}"
         message = f"Back-off restarting failed container {container.name} in pod {where}"
         self.event("BackOff", message, container, warning=True)
         self._wait(container, "CrashLoopBackOff", text)
@@ -366,3 +366,9 @@ class PodWorker:
         current = self.agent.current(self)
         if current is not None and is_deleting(current):
             self.agent.release(current)
+
+
+def _duration(seconds: float) -> str:
+    """As Go prints a time.Duration: 40s, 1m20s, 5m0s."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -4,14 +4,17 @@ Called by `web_api` only. Source: docs.slack.dev/reference/methods/views.open an
 """
 
 from demo.slack.errors import SlackError
+from demo.slack.limits import check_view
 from demo.slack.model import Json
 from demo.slack.service import Args, Handler, Service
 
 
 def _view(args: Args) -> Json:
+    """The view, checked first: a refused view does not use its trigger up."""
     view = args.json("view")
     if not isinstance(view, dict):
         raise SlackError("invalid_arguments", ["[ERROR] missing required field: view"])
+    check_view(view)
     return view
 
 

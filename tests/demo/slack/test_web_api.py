@@ -1,5 +1,7 @@
 """The Web API as slack_sdk calls it."""
 
+from typing import Any
+
 import pytest
 from aiohttp import ClientSession
 from slack_sdk.errors import SlackApiError
@@ -260,7 +262,10 @@ async def test_files_upload_v2_shares_a_text_with_its_preview(slack: SlackStandI
 
 
 async def test_several_files_and_pictures_go_into_one_message(slack: SlackStandIn, client: AsyncWebClient) -> None:
-    uploads = [{"content": b"\x89PNG\r\n\x1a\n", "filename": "chart.png"}, {"content": "a: 1", "filename": "pod.yaml"}]
+    uploads: list[dict[str, Any]] = [
+        {"content": b"\x89PNG\r\n\x1a\n", "filename": "chart.png"},
+        {"content": "a: 1", "filename": "pod.yaml"},
+    ]
     await client.files_upload_v2(file_uploads=uploads, channel=ONCALL)
     files = slack.messages(ONCALL)[0]["files"]
     assert [f["mimetype"] for f in files] == ["image/png", "text/plain"]

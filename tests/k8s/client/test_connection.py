@@ -3,15 +3,19 @@
 import asyncio
 import stat
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
+import time_machine
 from aiohttp import web
 
 from k8s.client import connection, errors
 from tests.k8s.client import servers
 
+AUTHORITIES = Path(certifi.where()).read_bytes()
 VERSION = servers.always({"gitVersion": "v1.34.1"})
 
 
@@ -280,3 +284,21 @@ async def test_closing_twice_is_no_error(tmp_path: Path) -> None:
         await over.version()
         await over.close()
         await over.close()
+
+
+async def test_inside_a_cluster_the_projected_token_is_read_again_every_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    (tmp_path / "ca.crt").write_bytes(AUTHORITIES)
+    (tmp_path / "token").write_text("first", encoding="utf-8")
+    over = await opened(None, in_cluster=True, service_account=tmp_path)
+    assert over.server == "https://10.96.0.1:443"
+    configuration = over.api_client.configuration
+    assert await configuration.get_api_key_with_prefix("BearerToken") == "bearer first"
+    (tmp_path / "token").write_text("second", encoding="utf-8")
+    assert await configuration.get_api_key_with_prefix("BearerToken") == "bearer first"
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=2), tick=False):
+        assert await configuration.get_api_key_with_prefix("BearerToken") == "bearer second"
+    await over.close()

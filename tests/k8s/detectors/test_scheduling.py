@@ -83,6 +83,12 @@ def test_what_was_asked_is_the_sum_of_containers_and_sidecars_or_the_largest_ini
     )
 
 
+def test_what_the_scheduler_says_of_preemption_is_a_fact_and_no_part_of_the_sentence() -> None:
+    finding = _found("0/3 nodes are available: 3 Too many pods. preemption: 0/3 nodes are available: 3 not helpful.")
+    assert finding.message.endswith('The scheduler says: "0/3 nodes are available: 3 Too many pods".')
+    assert finding.facts["said"].endswith("not helpful.")
+
+
 def test_a_pod_that_asks_for_nothing_says_nothing_of_it() -> None:
     finding = _found("0/3 nodes are available: 3 Too many pods.", containers=[{"name": "app"}])
     assert "asks for" not in finding.message

@@ -1,0 +1,69 @@
+"""Reading logs: the telling line, the missing name, and what may be left out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.evidence import logs
+
+TRACEBACK = """\
+INFO starting api v2.3.1
+Traceback (most recent call last):
+  File "/app/main.py", line 12, in <module>
+    url = os.environ["DB_URL"]
+KeyError: 'DB_URL'
+"""
+
+
+def test_the_named_error_of_a_traceback_is_the_telling_line() -> None:
+    assert logs.telling_line(TRACEBACK) == "KeyError: 'DB_URL'"
+
+
+def test_the_last_named_error_wins_over_a_later_line_that_only_sounds_bad() -> None:
+    assert logs.telling_line("ValueError: bad port\nclosing failed connections\n") == "ValueError: bad port"
+
+
+def test_a_line_that_sounds_like_an_error_will_do_where_none_is_named() -> None:
+    assert logs.telling_line("listening\ndial tcp 10.0.0.1:5432: connection refused\nbye\n").endswith("refused")
+
+
+def test_a_log_that_says_nothing_has_no_telling_line() -> None:
+    assert logs.telling_line("listening on 8080\nready\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("KeyError: 'DB_URL'", "DB_URL"),
+        ("environment variable STRIPE_KEY is not set", "STRIPE_KEY"),
+        ('Error: env var "API_BASE" must be set', "API_BASE"),
+        ("missing required environment variable: REDIS_HOST", "REDIS_HOST"),
+        ("/entry.sh: line 3: DB_PASSWORD: unbound variable", "DB_PASSWORD"),
+        ("panic: QUEUE_NAME is required", "QUEUE_NAME"),
+        ("KeyError: 'order'", ""),
+        ("connection refused", ""),
+    ],
+)
+def test_the_missing_name_is_taken_from_what_programs_say(line: str, name: str) -> None:
+    assert logs.missing_name(line) == name
+
+
+def test_runs_of_alike_lines_are_folded_with_their_count() -> None:
+    text, cut = logs.excerpt("\n".join(f"retry {number} in 5 s" for number in range(30)) + "\ngave up")
+    assert text == "retry 29 in 5 s (×30)\ngave up"
+    assert not cut
+
+
+def test_a_longer_log_keeps_its_end_and_says_that_it_is_cut() -> None:
+    words = ["alpha", "beta"] * 50
+    text, cut = logs.excerpt("\n".join(words), lines=10)
+    assert len(text.splitlines()) == 10
+    assert cut
+
+
+@given(st.text(max_size=4000))
+def test_no_log_is_too_odd_and_no_excerpt_too_long(text: str) -> None:
+    shown, _ = logs.excerpt(text, lines=20, characters=500)
+    assert len(shown) <= 500
+    assert len(logs.telling_line(text)) <= 300
+    logs.missing_name(text)
