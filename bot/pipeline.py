@@ -39,7 +39,7 @@ class SweptNow:
     watch: watches.Watch
     sweep: watches.Sweep | None
     """None where it could not look; `error` says why."""
-    incidents: Sequence[incidents.Incident] = ()
+    found: Sequence[incidents.Incident] = ()
     error: str = ""
 
 

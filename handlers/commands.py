@@ -126,7 +126,7 @@ class _Listener:
 def _swept(one: pipeline.SweptNow) -> messages.Message:
     if one.sweep is None:
         return answers.said(f"Watch `{one.watch.name}` could not look: {one.error}")
-    return answers.swept(one.watch, one.sweep, one.incidents)
+    return answers.swept(one.watch, one.sweep, one.found)
 
 
 def _joined(parts: Sequence[messages.Message]) -> messages.Message:

@@ -76,7 +76,7 @@ class Collector:
             self._target(source, problem.subject, gathering),
             self._ask(gathering, "events of the owner", source.events(problem.subject)),
         )
-        suspect = telling.suspect(problem, target)
+        suspect = telling.suspect(problem, target) or await self._failed_run(source, problem, gathering)
         pod_events, current, previous, nodes = await asyncio.gather(
             self._pod_events(source, problem, suspect, gathering),
             self._log(source, suspect, gathering, previous=False),
@@ -101,6 +101,16 @@ class Collector:
             return None
         reading = source.read_target(model.RolloutRestart(subject))
         return await self._ask(gathering, "the workload and its revisions", reading)
+
+    async def _failed_run(
+        self, source: reader.Reader, problem: model.Problem, gathering: _Gathering
+    ) -> "telling.Suspect | None":
+        """The newest pod of a failed Job, where it was not cleaned up yet."""
+        job = problem.primary.resource
+        if job.kind != "Job":
+            return None
+        reading = source.list_json("pods", job.namespace, f"job-name={job.name}")
+        return telling.newest(await self._ask(gathering, "the pods of the Job", reading) or ())
 
     async def _pod_events(
         self,

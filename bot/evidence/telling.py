@@ -43,6 +43,15 @@ def suspect(problem: model.Problem, target: model.Target | None) -> Suspect | No
     return _suspect(shown.resource, raw, shown.container)
 
 
+def newest(pods: Sequence[model.Json]) -> Suspect | None:
+    """The pod made last and its container that failed; None where there is no pod."""
+    if not pods:
+        return None
+    pod = max(pods, key=lambda one: fields.text(one, "metadata", "creationTimestamp"))
+    failed = next((one for one in _statuses(pod) if fields.count(one, "state", "terminated", "exitCode")), {})
+    return _suspect(workloads.reference(pod, "Pod"), pod, fields.text(failed, "name"))
+
+
 def _statuses(pod: model.Json) -> list[model.Json]:
     found: list[model.Json] = []
     for key in ("initContainerStatuses", "containerStatuses"):

@@ -93,6 +93,7 @@ async def finish(wired: ports.Ports, job: Job, ended: Ended) -> bool:
         outcome.status, redact.redact(outcome.detail), outcome.pre_image, tuple(map(redact.redact, outcome.moved))
     )
     async with wired.store.begin() as tx:
+        await tx.incidents.lock(job.incident.cluster)
         if not await tx.executions.finish(job.execution.id, wired.owner, told, now):
             return False
         await tx.proposals.move(job.proposal.id, "executing", told.status, now)

@@ -148,12 +148,11 @@ async def publish(
         data = {"cause": found.cause, "confidence": found.confidence, "by": found.by, "evidence": len(evidence)}
         await _tell(tx, current, "diagnosis:made", now, data)
         rows = await tx.proposals.of_incident(incident.id)
-        if not any(row.state in proposals.RUNNING for row in rows):
-            await _supersede(tx, current, rows, now)
-            if drafted.proposal is not None:
-                added = await tx.proposals.add(drafted.proposal)
-                data = {"kubectl": added.kubectl, "digest": added.digest, "policy": added.policy, "risk": added.risk}
-                await _tell(tx, current, "proposal:made", now, data, added.id)
+        free = not any(row.state in proposals.RUNNING for row in rows) and await _supersede(tx, current, rows, now)
+        if free and drafted.proposal is not None:
+            added = await tx.proposals.add(drafted.proposal)
+            data = {"kubectl": added.kubectl, "digest": added.digest, "policy": added.policy, "risk": added.risk}
+            await _tell(tx, current, "proposal:made", now, data, added.id)
         for kind in _REPLIES:
             await tx.views.want(kind, channel=current.channel, incident_id=current.id, due=now)
     wired.bell.ring()
@@ -164,14 +163,15 @@ _REPLIES: tuple[ports.ViewKind, ...] = ("parent", "evidence", "progress")
 
 async def _supersede(
     tx: ports.Tx, incident: incidents.Incident, rows: Sequence[proposals.Proposal], now: datetime
-) -> None:
+) -> bool:
+    """Ends the open remedy, if there is one. False where a press came first: then that one has the field."""
     for row in rows:
-        if (
-            row.state == "proposed"
-            and row.kind == "remedy"
-            and await tx.proposals.move(row.id, "proposed", "superseded", now)
-        ):
-            await _tell(tx, incident, "proposal:superseded", now, {"why": "a newer diagnosis"}, row.id)
+        if row.state != "proposed" or row.kind != "remedy":
+            continue
+        if not await tx.proposals.move(row.id, "proposed", "superseded", now):
+            return False
+        await _tell(tx, incident, "proposal:superseded", now, {"why": "a newer diagnosis"}, row.id)
+    return True
 
 
 async def _tell(

@@ -89,7 +89,7 @@ class _Triage:
         if changed.causes != known.causes:
             await self._tell("incident:changed", changed, {"kinds": list(changed.kinds)})
         if _shown(changed) != _shown(known):
-            await self._show(changed, self.now)
+            await self._show(changed, self.now, paced=True)
 
     async def open(self, problem: model.Problem) -> None:
         cluster = self.watch.cluster
@@ -168,8 +168,8 @@ class _Triage:
         event = audit.Event(tag, one.cluster, "watchkeeper", self.now, one.id, proposal_id, dict(data))
         await self.tx.trail.append(event)
 
-    async def _show(self, one: incidents.Incident, due: datetime) -> None:
-        await self.tx.views.want("parent", channel=one.channel, incident_id=one.id, due=due)
+    async def _show(self, one: incidents.Incident, due: datetime, *, paced: bool = False) -> None:
+        await self.tx.views.want("parent", channel=one.channel, incident_id=one.id, due=due, paced=paced)
 
 
 def _shown(one: incidents.Incident) -> tuple[object, ...]:

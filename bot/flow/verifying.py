@@ -101,12 +101,13 @@ async def record(
     """Stores the look. At the end: the proposal's end, its undo on offer, and the incident resolved where it helped."""
     now = wired.clock()
     async with wired.store.begin() as tx:
-        await tx.verifications.save(after)
+        await tx.incidents.lock(turn.incident.cluster)
+        if not await tx.verifications.save(after):
+            return
         if after.status == "pending":
             if after.progress != turn.verification.progress:
-                await _show(tx, turn.incident, now, SHOWN[1:])
+                await _show(tx, turn.incident, now, SHOWN[1:], paced=True)
             return
-        await tx.incidents.lock(turn.incident.cluster)
         row = await tx.proposals.get(turn.proposal.id)
         if row is not None and proposals.may_follow(row.state, after.status):
             await tx.proposals.move(row.id, row.state, after.status, now)
@@ -139,9 +140,16 @@ async def _resolve(
     await tx.views.want("recovery", channel=current.channel, incident_id=current.id, due=now)
 
 
-async def _show(tx: ports.Tx, incident: incidents.Incident, now: datetime, kinds: tuple[ports.ViewKind, ...]) -> None:
+async def _show(
+    tx: ports.Tx,
+    incident: incidents.Incident,
+    now: datetime,
+    kinds: tuple[ports.ViewKind, ...],
+    *,
+    paced: bool = False,
+) -> None:
     for kind in kinds:
-        await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
+        await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now, paced=paced)
 
 
 async def _tell(

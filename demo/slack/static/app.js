@@ -36,6 +36,7 @@ function draw() {
   drawConversation(here);
   drawThread(here);
   drawModal();
+  showTarget();
   const total = [...store.channels.values()].length;
   document.title = total ? `${titleOf(here)} - ${store.team}` : "Slack stand-in";
 }
@@ -60,7 +61,6 @@ function drawConversation(here) {
   if (atEnd || panes.fresh) list.scrollTop = list.scrollHeight;
   panes.fresh = false;
   if (document.visibilityState === "visible") markRead(channel.id);
-  showTarget(list);
   return undefined;
 }
 
@@ -189,8 +189,8 @@ function openPermalink() {
   history.replaceState(null, "", `/#/${channel}${thread ? `/thread/${thread}` : ""}`);
 }
 
-function showTarget(list) {
-  const row = target && (list.querySelector(`[data-message-ts="${target}"]`) ?? document.querySelector(`#thread [data-message-ts="${target}"]`));
+function showTarget() {
+  const row = target && document.querySelector(`.message[data-message-ts="${target}"]`);
   if (!row) return;
   target = null;
   row.scrollIntoView({ block: "center" });

@@ -9,7 +9,11 @@ import { store } from "./store.js";
 export function field(e, block, surface, id) {
   const make = MAKE[e.type];
   if (!make) return h("span", { class: "placeholder" }, `${e.type} is not supported here`);
-  return make(e, holder(e, block, surface), { id, "data-action-id": e.action_id, "aria-invalid": surface.errors?.[block.block_id] ? "true" : null });
+  const wrong = surface.errors?.[block.block_id];
+  return make(e, holder(e, block, surface), {
+    id, "data-action-id": e.action_id, "aria-invalid": wrong ? "true" : null,
+    "aria-label": block.type === "input" ? null : placeholder(e) ?? e.type.replaceAll("_", " "),
+  });
 }
 
 // Reads and keeps the value of one field.
@@ -70,7 +74,7 @@ function select(e, held, attributes) {
     return group ? h("optgroup", { label: group }, made) : made;
   });
   const menu = h("select", {
-    ...attributes, "aria-label": placeholder(e) ?? "Choose", onchange: (event) => held.set(event.target.value || null),
+    ...attributes, onchange: (event) => held.set(event.target.value || null),
   }, h("option", { value: "" }, placeholder(e) ?? "Choose an option"), tags);
   menu.value = held.value ?? "";
   return h("span", { class: "select" }, menu, icon("chevron"));

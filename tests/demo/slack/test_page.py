@@ -199,7 +199,7 @@ async def test_text_from_a_cluster_stays_text(slack: SlackStandIn, client: Async
     await expect(marked.locator("s")).to_have_text("no")
     await expect(marked.locator("code")).to_have_text("a & b")
     await expect(marked.locator("a")).to_have_attribute("href", "https://example.com")
-    await expect(marked.locator(".emoji")).to_have_count(1)
+    await expect(marked.locator(".text .emoji")).to_have_count(1)
     await expect(rows.nth(2).locator("pre")).to_have_text("key: https://example.com")
     await expect(rows.nth(2).locator("blockquote")).to_have_text("quoted")
     await expect(rows.nth(2)).to_contain_text("after 2*3*4 a_b_c")
