@@ -1,0 +1,259 @@
+"""A whole world for stories: Slack's stand-in, a simulated cluster, a database, and bots as real processes.
+
+The bots are started as people start them (`python -m bot serve`) and reached through ordinary settings, so a story may
+kill one at any moment, as a node would.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from demo import slack
+from demo.cluster import SimulatedCluster
+from demo.cluster.faults import Fault
+from demo.cluster.pieces import Piece
+
+SPEED = 20.0
+LEASE = 5.0
+"""Seconds: the shortest that the settings allow."""
+READY = 30.0
+SETTLED = 60.0
+
+Message = dict[str, Any]
+
+
+class Bot:
+    """One replica: a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def kill(self) -> None:
+        """As `kill -9`: it can neither finish nor tidy anything."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    async def stop(self) -> int:
+        """As a rolling restart would. Returns its exit code."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGCONT)
+                self.process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(20):
+                    await self.process.wait()
+            except TimeoutError:
+                self.kill()
+        return await self.process.wait()
+
+
+class World:
+    """What a story is told in. Made by the fixture `world` with the pieces that the story needs."""
+
+    def __init__(
+        self, workspace: slack.SlackStandIn, cluster: SimulatedCluster, database_url: str, folder: Path
+    ) -> None:
+        self.slack = workspace
+        self.cluster = cluster
+        self.database_url = database_url
+        self._folder = folder
+        self._bots: list[Bot] = []
+
+    async def start_bot(self, *, wait: bool = True, **settings: str) -> Bot:
+        """A replica, connected unless told otherwise. `settings`: more of them, without their prefix."""
+        number = len(self._bots)
+        log = self._folder / f"bot-{number}.log"
+        environment = {**self._environment(), **{f"WATCHKEEPER_{name}": value for name, value in settings.items()}}
+        with log.open("wb") as stream:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "serve", env=environment, stdout=stream, stderr=stream
+            )
+        bot = Bot(process, log)
+        self._bots.append(bot)
+        if wait:
+            alive = sum(one.process.returncode is None for one in self._bots)
+            await self.slack.wait_connected(count=alive, within=READY)
+        return bot
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        kubeconfig = self.cluster.write_kubeconfig(self._folder / "kubeconfig")
+        return kept | {
+            "PYTHONWARNINGS": "default",
+            "WATCHKEEPER_SLACK_API_URL": self.slack.api_url,
+            "WATCHKEEPER_SLACK_BOT_TOKEN": self.slack.bot_token,
+            "WATCHKEEPER_SLACK_APP_TOKEN": self.slack.app_token,
+            "WATCHKEEPER_DATABASE_URL": self.database_url,
+            "WATCHKEEPER_DATA_DIR": str(self._folder / "data"),
+            "WATCHKEEPER_KUBECONFIG": str(kubeconfig),
+            "WATCHKEEPER_CONTEXTS": "demo",
+            "WATCHKEEPER_WRITER_USER": "writer",
+            "WATCHKEEPER_DEFAULT_CHANNEL": slack.ONCALL,
+            "WATCHKEEPER_APPROVERS": f"{slack.ANA},{slack.BEN}",
+            "WATCHKEEPER_SWEEP_SCHEDULE": "* * * * *",
+            "WATCHKEEPER_COALESCE": "1s",
+            "WATCHKEEPER_LEASE": f"{LEASE:g}s",
+            "WATCHKEEPER_VERIFY_HOLD": "1s",
+            "WATCHKEEPER_VERIFY_TIMEOUT": "40s",
+            "WATCHKEEPER_LISTEN_PORT": "0",
+            "WATCHKEEPER_LOG_LEVEL": "INFO",
+        }
+
+    async def end(self) -> None:
+        """Ends every bot that still runs."""
+        self.cluster.faults.clear()
+        for bot in self._bots:
+            await bot.stop()
+
+    # --- what is there ----------------------------------------------------------------------------------------------
+
+    def parents(self, containing: str = "") -> list[Message]:
+        """Parent messages of incidents in #oncall that show this text."""
+        found = [
+            one
+            for one in self.slack.messages(slack.ONCALL)
+            if not one.get("thread_ts") or one["thread_ts"] == one["ts"]
+        ]
+        return [one for one in found if containing in text_of(one)]
+
+    async def parent(self, containing: str, within: float = READY) -> Message:
+        """The parent message that shows this text, when it is there."""
+        found: Message = await self.eventually(lambda: next(iter(self.parents(containing)), None), within, containing)
+        return found
+
+    async def proposed(self, containing: str) -> Message:
+        """The parent message of an incident whose proposal can be approved."""
+
+        def ready() -> Message | None:
+            return next((one for one in self.parents(containing) if button(one, "wk:approve")), None)
+
+        found: Message = await self.eventually(ready, READY, f"{containing} with an Approve button")
+        return found
+
+    async def diagnosed(self, parent: Message) -> None:
+        """Waits until the parent cites evidence."""
+        await self.eventually(lambda: "[E" in self.now(parent), what="a diagnosis")
+
+    def thread(self, parent: Message) -> str:
+        """All replies below a parent, as text."""
+        return "\n".join(text_of(one) for one in self.slack.replies(slack.ONCALL, parent["ts"])[1:])
+
+    def now(self, parent: Message) -> str:
+        """The parent as it is shown now, as text."""
+        return text_of(self.slack.message(slack.ONCALL, parent["ts"]))
+
+    async def eventually(self, found: Callable[[], Any], within: float = SETTLED, what: str = "") -> Any:
+        """What `found` returns as soon as it is true; fails with what the bots logged."""
+        try:
+            async with asyncio.timeout(within):
+                while not (answer := found()):  # noqa: ASYNC110 - the world is polled as a person would look
+                    await asyncio.sleep(0.05)
+                return answer
+        except TimeoutError:
+            raise AssertionError(f"not within {within:g} s: {what}\n{self.tale()}") from None
+
+    async def eventually_row(self, query: str, *values: object, within: float = SETTLED) -> Any:
+        """The first value of a query as soon as there is one that is true."""
+        answer: Any = None
+        try:
+            async with asyncio.timeout(within):
+                while not (answer := await self.value(query, *values)):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"not within {within:g} s: {query}\n{self.tale()}") from None
+        return answer
+
+    async def value(self, query: str, *values: object) -> Any:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return await connection.fetchval(query, *values)
+        finally:
+            await connection.close()
+
+    async def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return [dict(row) for row in await connection.fetch(query, *values)]
+        finally:
+            await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def fault(self, **what: Any) -> AsyncIterator[Fault]:
+        """The cluster misbehaves meanwhile."""
+        added = self.cluster.faults.add(Fault(**what))
+        try:
+            yield added
+        finally:
+            with contextlib.suppress(ValueError):
+                self.cluster.faults.active.remove(added)
+
+    def tale(self) -> str:
+        """What is shown in Slack and what the bots logged: for a story that did not end well."""
+        shown = "\n---\n".join(text_of(one) for one in self.slack.messages(slack.ONCALL))
+        logs = "\n".join(f"== {bot.log.name}\n{bot.log.read_text()[-4000:]}" for bot in self._bots)
+        return f"== #oncall\n{shown}\n{logs}"
+
+
+Start = Callable[[Iterable[Piece]], Awaitable[World]]
+
+
+def text_of(message: Message) -> str:
+    """All that a person reads of a message: its texts and its buttons' labels."""
+    return "\n".join(_texts([*message.get("blocks", ()), *message.get("attachments", ())])) or message.get("text", "")
+
+
+def _texts(part: Any) -> list[str]:
+    if isinstance(part, list):
+        return [text for one in part for text in _texts(one)]
+    if not isinstance(part, dict):
+        return []
+    own = [part["text"]] if isinstance(part.get("text"), str) else []
+    return own + [text for key, one in part.items() if key not in {"fallback", "metadata"} for text in _texts(one)]
+
+
+def buttons(message: Message) -> dict[str, dict[str, Any]]:
+    """Action id → button, of all that a message shows."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def walk(part: Any) -> None:
+        if isinstance(part, list):
+            for one in part:
+                walk(one)
+        elif isinstance(part, dict):
+            if part.get("type") == "button":
+                found[part["action_id"]] = part
+            for one in part.values():
+                walk(one)
+
+    walk([message.get("blocks"), message.get("attachments")])
+    return found
+
+
+def button(message: Message, action_id: str) -> dict[str, Any] | None:
+    return buttons(message).get(action_id)
+
+
+def value(message: Message, action_id: str) -> str:
+    """What a button carries; fails where it is not shown."""
+    shown = buttons(message)
+    assert action_id in shown, f"{action_id} is not among {sorted(shown)}"
+    return str(shown[action_id]["value"])
+
+
+def colour(message: Message) -> str:
+    """The colour of its bar, which is its state."""
+    return str((message.get("attachments") or [{}])[0].get("color", "")).lstrip("#")
