@@ -10,7 +10,7 @@ WORKERS = 2
 # The first Python that is new enough. A pyenv shim without a version behind it counts as none.
 PYTHON = $$(for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
-CHROMIUM = $$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+CHROMIUM = /usr/bin/chromium
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,21 +30,21 @@ serve: setup ## run the bot with the settings of the environment
 	@$(BIN)/watchkeeper serve
 
 browser: ## install Debian's chromium for the browser tests where it is missing and may be installed
-	@if [ -n "$(CHROMIUM)" ]; then exit 0; fi; \
+	@if [ -x $(CHROMIUM) ]; then exit 0; fi; \
 	sudo=; if [ "$$(id -u)" != 0 ]; then sudo="sudo -n"; fi; \
 	if command -v apt-get >/dev/null && { [ -z "$$sudo" ] || $$sudo true 2>/dev/null; }; then \
 		echo "browser: installing chromium with apt-get, for the browser tests"; \
-		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends chromium fonts-liberation fonts-noto-color-emoji >/dev/null; \
+		{ $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends chromium fonts-liberation fonts-noto-color-emoji; } >/dev/null || true; \
 	fi; \
-	if [ -z "$(CHROMIUM)" ]; then \
-		echo "browser: there is no chromium and it cannot be installed from here" >&2; [ "$$CI" != true ]; \
+	if [ ! -x $(CHROMIUM) ]; then \
+		echo "browser: there is no $(CHROMIUM) and it cannot be installed from here" >&2; [ "$$CI" != true ]; \
 	fi
 
 # Without a browser its tests are left out, which is said; where CI=true that is an error instead (see browser).
 test: setup browser ## all tests, with coverage (ARGS=… are pytest's)
-	@if [ -n "$(CHROMIUM)" ]; then set --; else \
-		echo "test: no chromium: the browser tests are LEFT OUT" >&2; set -- -m "not browser"; fi; \
+	@if [ -x $(CHROMIUM) ]; then set --; else \
+		echo "test: there is no $(CHROMIUM): the browser tests are LEFT OUT" >&2; set -- -m "not browser"; fi; \
 	rm -f .coverage .coverage.*; \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= "$$@" $(ARGS)
 

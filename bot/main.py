@@ -489,9 +489,7 @@ async def audit_verify(chosen: settings.Settings) -> int:
         broken = False
         async with database.begin() as tx:
             for chain in await tx.trail.chains():
-                entry = await tx.trail.verify(chain)
-                broken = broken or entry is not None
-                _LOG.info(
-                    "audit.chain", chain=chain, whole=entry is None, broken_at=None if entry is None else entry.seq
-                )
+                flaw = await tx.trail.verify(chain)
+                broken = broken or flaw is not None
+                _LOG.info("audit.chain", chain=chain, whole=flaw is None, flaw="" if flaw is None else flaw.what)
         return 1 if broken else 0

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from k8s import catalogue, differences, guardrails, model, redact
-from k8s.client import errors, writer
+from k8s.client import connection, errors, writer
 
 Status = Literal["succeeded", "stale", "already-fixed", "refused", "failed", "unknown"]
 
@@ -66,6 +66,11 @@ class Executor:
     def __init__(self, reader: Reader, writer: writer.Writer) -> None:
         self._reader = reader
         self._writer = writer
+
+    @classmethod
+    def over(cls, reader: Reader, writing: connection.Connection) -> "Executor":
+        """An executor that writes through this connection. The writer itself stays in here: nobody else holds one."""
+        return cls(reader, writer.Writer(writing))
 
     async def dry_run(self, plan: model.Plan) -> DryRun:
         """Asks the server what these operations would do: through admission and validation, nothing stored.

@@ -249,7 +249,7 @@ def permit(
 def _approval_fault(people: Sequence[str], verdict: Verdict, policy: Policy) -> str:
     for user in people:
         if not may_approve(user, policy):
-            return f"{user or 'Nobody'} may not approve this."
+            return f"{user or 'Someone unnamed'} may not approve this."
     if len(people) < verdict.approvals_needed:
         return f"{len(people)} of {verdict.approvals_needed} approvals."
     return ""
@@ -295,4 +295,4 @@ def _permit_fault(permit: model.Permit, policy: Policy, verdict: Verdict | None)
     if len(people) < needed:
         return f"{len(people)} of {needed} approvals."
     stranger = next((user for user in permit.approvers if not may_approve(user, policy)), None)
-    return "" if stranger is None else f"{stranger or 'Nobody'} may not approve this."
+    return "" if stranger is None else f"{stranger or 'Someone unnamed'} may not approve this."

@@ -4,7 +4,6 @@ Called by `k8s.catalogue` for a plan and by `bot` for a card. Quoted for a POSIX
 """
 
 import shlex
-from typing import assert_never
 
 from k8s import model, names
 
@@ -31,10 +30,7 @@ def _words(action: model.Action) -> tuple[str, ...]:
             return ("rollout", "undo", _slashed(action.workload), f"--to-revision={action.revision}")
         case model.DeletePod():
             return ("delete", _slashed(action.pod))
-        case model.Scale():
-            return ("scale", _slashed(action.workload), f"--replicas={action.replicas}")
-        case _:
-            assert_never(action)
+    return ("scale", _slashed(action.workload), f"--replicas={action.replicas}")
 
 
 def _slashed(ref: model.ResourceRef) -> str:

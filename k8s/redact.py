@@ -3,7 +3,7 @@
 Logs, events, annotations, manifests and error messages all pass through here. Three ways to see a secret: by its shape
 (`redact_shapes`: a key's prefix, a JWT, a PEM block, a URL with a password), by the name that it stands under
 (`redact_fields`: `DB_PASSWORD=`, `"token":`, `--api-key`), and by what base64 hides. What is replaced reads
-`[redacted:<kind>]`; all else stays as it was, so that the text can still be read, and redacting twice changes nothing.
+`[redacted:<kind>]`; all else stays as it was, so that the text can still be read; redacting again brings nothing back.
 
 Hostile input is expected: every pattern is bounded, and the time is linear in the length of the text. Where a secret
 and a harmless text cannot be told apart, it is redacted. Called by `k8s.executor` and by all of `bot` that shows or

@@ -16,7 +16,7 @@ _WORD = re.compile(
     r"|(?:api|access|account|auth|encryption|master|private|shared[_-]?access|signing|storage|license|webhook)[_-]?key"
     r"|credential|authorization|(?<![a-z])auth(?![a-z])|authtoken|cookie|session[_-]?id|sessid|connect\.sid"
     r"|client-key-data|client-certificate-data|certificate-authority-data|connection[_-]?string"
-    r"|x-amz-(?:signature|credential)|(?<=[?&])sig(?:nature)?(?==)"
+    r"|x-amz-(?:signature|credential)"
 )
 _KINDS = (
     ("pass", "password"), ("pwd", "password"), ("secret", "secret"), ("token", "token"), ("jwt", "token"),
@@ -34,7 +34,7 @@ _SECRETS_OF_PODS = "imagepullsecrets"
 
 _BEFORE = 64
 _SHORTEST_AUTH = 12
-"""Under the bare name `auth`, less is a word (`none`, `basic`), as a registry's credentials are longer."""
+"""Under the bare name `auth`, a shorter plain word is a method (`none`, `basic`, `plain`)."""
 _AFTER = re.compile(r"[\w.-]{0,40}+")
 _NAME_BACK = re.compile(r"[\w.-]{0,64}+\Z")
 _LINE_START = re.compile(r"(?:\A|\n|(?P<escaped>\\n))[ \t+#>-]{0,40}(?P<quote>[\"']?)\Z")
@@ -72,10 +72,10 @@ _SAID = re.compile(
 )
 _SENTENCE = re.compile(
     r"(?:secrets?|signature|illegal|crypto|could|couldn't|cannot|can't|unable|error|the|is|was|has|must|no|not|does|did"
-    r"|unexpected|failure|while|from|for|in|a|an|got|context|square/[\w-]+|oidc|token)(?=:?[ \t])",
+    r"|unexpected|failure|while|from|for|in|a|an|got|context|oidc|token)(?=:?[ \t])",
     re.IGNORECASE,
 )
-_SET_FROM = re.compile(r"<set to the key [^\n>]{1,600}>")
+_NESTED = re.compile(r"\{|\[\s{0,40}\{|<set to the key ")
 _OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _SCHEME = re.compile(r"(?i)(?:basic|bearer|token|digest|negotiate|apikey|ssws|aws4-hmac-sha256)[ \t]{1,8}")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -104,7 +104,7 @@ def harmless(name: str, value: str) -> bool:
         return True
     if low.endswith("tokens") and value.replace(".", "", 1).isdigit():
         return True
-    if low.endswith("auth") and len(value) < _SHORTEST_AUTH:
+    if low.endswith("auth") and len(value) < _SHORTEST_AUTH and value.isalpha() and value.islower():
         return True
     if low in ("pwd", "oldpwd") and value.startswith("/"):
         return True
@@ -168,6 +168,8 @@ def _value(text: str, low: str, word: re.Match[str]) -> tuple[int, int, str] | N
         return None
     before = _NAME_BACK.search(low, max(0, word.start() - _BEFORE), word.start())
     name_start = before.start() if before else word.start()
+    if text[name_start - 1 : name_start] == "\\" and text[name_start] in "nrt" and name_start < word.start():
+        name_start += 1  # the letter of an escaped line end
     name = text[name_start:name_end]
     secret = kind(name)
     if not secret or (opening.re is _FLAG_NEXT and not name.startswith("-")):
@@ -210,15 +212,15 @@ _Span = tuple[int, int, str]
 
 
 def _span(text: str, begin: int, place: _Place) -> _Span | None:
-    if _SET_FROM.match(text, begin) or text.startswith("{", begin):
+    if _NESTED.match(text, begin) or text.startswith(place.marker, begin):
         return None
     if listed := _LIST.match(text, begin):
-        return begin, listed.end(), f"[{place.marker}]"
+        return begin, listed.end(), place.marker
     if place.colon and (block := _BLOCK.match(text, begin)):
         return _block(text, block.end(), place)
     if quote := _QUOTE.match(text, begin):
         return _quoted(text, quote, place)
-    if place.colon and _said(text, begin, place):
+    if place.colon and not (place.scheme and _SCHEME.match(text, begin)) and _said(text, begin, place):
         return None
     end = _header_end(text, begin, place) if place.scheme else _bare_end(text, begin, place)
     return _marked(text, begin, end, place)
@@ -261,6 +263,8 @@ def _marked(text: str, begin: int, end: int, place: _Place) -> _Span | None:
     if place.scheme and (scheme := _SCHEME.match(value)):
         begin, value = begin + scheme.end(), value[scheme.end() :]
     value = value.rstrip()
+    if harmless(place.name, value):
+        return None
     while place.until != "line" and value and value[-1] in _CLOSERS and not redact_shapes.MARKERS.fullmatch(value):
         value = value[:-1]
     if not value or harmless(place.name, value):

@@ -59,10 +59,10 @@ _TOKEN = re.compile(
     f"{_EDGE}(?=[A-Za-z0-9$])(?:" + "|".join(f"(?P<{kind}>{shape})" for kind, shape in _TOKENS.items()) + ")"
 )
 
-_AZURE = re.compile(r"(?<![\w~.-])[\w~.-]{3}[0-9]Q~[\w~.-]{31,40}")
+_AZURE = re.compile(r"(?<![A-Za-z0-9])[\w~.-]{3}[0-9]Q~[\w~.-]{31,40}")
 _TERRAFORM = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}+")
 _AWS_PAIR = re.compile(r"(\[redacted:aws\][\s:,;/|\"'\\]{1,8})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
-_LONG_BASE64 = re.compile(r"(?<![A-Za-z0-9+/=-])[A-Za-z0-9+/]{86}==(?![A-Za-z0-9+/=])")
+_LONG_BASE64 = re.compile(r"(?<![A-Za-z0-9+/-])[A-Za-z0-9+/]{86}==(?![A-Za-z0-9+/=])")
 
 _WEBHOOK = re.compile(
     r"((?:hooks\.slack\.com/(?:services|workflows|triggers)|hooks\.slack-gov\.com/services"
@@ -73,14 +73,18 @@ _WEBHOOK = re.compile(
 _URL = re.compile(
     r"(?<![A-Za-z0-9])"
     r"((?:postgres(?:ql)?|mysql|mariadb|mongodb|redis|rediss|amqps?|cockroachdb|clickhouse|sqlserver|mssql|nats|kafka|ldaps?)"
-    r"(?:\+[A-Za-z0-9]{1,20}){0,2}://[^\s/@:\"'<>]{0,256}+:)"
+    r"(?:\+[A-Za-z0-9]{1,20}){0,2}://(?!\[redacted:[a-z0-9-]{1,40}\]@)[^\s/@:\"'<>]{0,256}+:)"
     r"((?:(?!://)[^\s\"'<>`]){1,512})@"
 )
-_PLAIN_URL = re.compile(r"(://[^\s/@:\"'<>]{0,256}+:)([^\s/\"'<>`]{1,512})@(?!sha[0-9]{3}:)")
+_PLAIN_URL = re.compile(
+    r"(://(?!\[redacted:[a-z0-9-]{1,40}\]@)[^\s/@:\"'<>]{0,256}+:)([^\s/\"'<>`]{1,512})@(?!sha[0-9]{3}:)"
+)
 _TOKEN_URL = re.compile(r"(?<=://)(?=[^@/\s]{0,300}[0-9])[\w.~%-]{16,300}+(?=@)")
 _HOSTS_WITH_USERS = re.compile(r"(?<=,)([\w.%-]{1,128}+:)[^\s/@,:\"'<>\[\]]{1,256}+(?=@(?!sha[0-9]{3}:)[\w.-])")
 _GO_DSN = re.compile(r"(?<![\w.%-])([\w.%-]{1,128}+:)[^\s@\"'/]{1,256}+(?=@(?:tcp|tcp4|tcp6|unix|udp)\()")
 _ORACLE = re.compile(r"(jdbc:oracle:[a-z0-9]{1,10}:[^\s/@\"']{1,128}+/)[^\s@\"']{1,256}+(?=@)")
+
+_SIGNED = re.compile(r"([?&](?:sig|signature)=)([^&\s\"'#<>]{8,512}+)")
 
 _BEARER = re.compile(
     r"(?<![A-Za-z0-9])((?i:bearer)[ \t]{1,8})(?=\S{0,300}?(?:[0-9]|[a-z][A-Z])|\S{24})([A-Za-z0-9._~+/-]{8,}+=*+)"
@@ -111,7 +115,10 @@ _TORN = re.compile(
     r"(?:(?:\s|\\+[nr]){1,8}+[A-Za-z0-9+/]{1,15}={1,2})?+"
 )
 _MOST_PEM = 32_768
-_PUTTY = re.compile(r"(Private-Lines: [0-9]{1,4}\s{1,4})(?:[A-Za-z0-9+/=]{1,100}+(?:\r?\n|\\+[nr]{1,4}|$)){1,400}+")
+_PUTTY = re.compile(
+    r"(Private-Lines: [0-9]{1,4}\s{1,4})(?=[A-Za-z0-9+/=])"
+    r"(?:[A-Za-z0-9+/=]{1,100}+(?:\r?\n|\\+[nr])){0,400}+(?:[A-Za-z0-9+/=]{16,100}+)?"
+)
 
 
 def blocks(text: str) -> str:
@@ -126,8 +133,6 @@ def blocks(text: str) -> str:
     ends = [match.span() for match in _END.finditer(text)]
     next_end = 0
     for position, (start, body) in enumerate(begins):
-        if start < done:
-            continue
         while next_end < len(ends) and ends[next_end][0] < body:
             next_end += 1
         following = begins[position + 1][0] if position + 1 < len(begins) else len(text)
@@ -153,6 +158,7 @@ def shapes(text: str) -> str:
     text = _WEBHOOK.sub(r"\1[redacted:webhook]", text)
     text = _BEARER.sub(r"\1[redacted:bearer]", text)
     text = _BASIC.sub(_basic, text)
+    text = _SIGNED.sub(lambda match: _after(match, 2, "signature"), text)
     for pattern in (_SQL, _NETRC, _REDIS, _MYSQL_FLAG, _CURL_USER):
         text = pattern.sub(lambda match: _after(match, 2, "password"), text)
     return _XML.sub(lambda match: _after(match, 3, "value"), text)

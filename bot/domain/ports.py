@@ -188,13 +188,17 @@ class Verifications(Protocol):
 
 class Trail(Protocol):
     async def append(self, event: audit.Event) -> None:
-        """Adds to the chain, in this transaction."""
+        """Adds to the chain, when this transaction commits."""
         ...
 
     async def page(
         self, *, incident_id: int | None = None, actor: str = "", since: datetime | None = None, limit: int = 30
     ) -> cards.AuditPage:
         """Newest first, with a check of the newest some thousands of entries of every chain shown."""
+        ...
+
+    async def chains(self) -> Sequence[str]:
+        """The names of all chains."""
         ...
 
     async def verify(self, chain: str) -> audit.Flaw | None:

@@ -64,7 +64,9 @@ class Database:
         that the store is unavailable, and acts on what the rows say when they can be read again.
         """
         async with self._connection() as connection:
-            yield unit_of_work.UnitOfWork(querying.Queries(connection))
+            work = unit_of_work.UnitOfWork(querying.Queries(connection))
+            yield work
+            await work.complete()
             with faults.translated():
                 await connection.commit()
 
@@ -87,6 +89,10 @@ class Database:
             async with self._engine.connect() as connection:
                 await connection.run_sync(schema.upgrade)
                 await connection.commit()
+
+    async def behind(self) -> Sequence[str]:
+        """Revisions that the schema still lacks, oldest first; empty where it is up to date."""
+        return await self.run(schema.missing)
 
     async def pending_changes(self) -> Sequence[str]:
         """How the schema of a migrated database differs from `tables`: empty where the revisions are complete."""

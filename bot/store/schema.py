@@ -66,6 +66,14 @@ def upgrade(connection: sa.Connection) -> None:
     alembic.command.upgrade(config, "head")
 
 
+def missing(connection: sa.Connection) -> list[str]:
+    """Revisions not applied yet, oldest first."""
+    script = alembic.script.ScriptDirectory.from_config(configuration(connection))
+    heads = _context(connection).get_current_heads()
+    applied = {revision.revision for head in heads for revision in script.iterate_revisions(head, "base")}
+    return [one.revision for one in reversed(list(script.walk_revisions())) if one.revision not in applied]
+
+
 def differences(connection: sa.Connection) -> list[str]:
     """How the schema differs from `tables`, one sentence of Alembic's each; empty where it does not."""
     return [str(found) for found in alembic.autogenerate.compare_metadata(_context(connection), tables.Table.metadata)]

@@ -32,32 +32,51 @@ def value(row: querying.Row) -> audit.Entry:
 
 
 class Trail:
-    def __init__(self, queries: querying.Queries) -> None:
+    def __init__(self, queries: querying.Queries, *, checked: int = CHECKED) -> None:
         self._queries = queries
+        self._checked = checked
+        self._pending: list[audit.Event] = []
 
     async def append(self, event: audit.Event) -> None:
-        event = _storable(event)
-        head = await self._head(event.chain)
-        seq = head.seq + 1
-        digest = audit.link(head.hash, seq, event)
-        row = {
-            "chain": event.chain,
-            "seq": seq,
-            "tag": event.tag,
-            "actor": event.actor,
-            "at": event.at,
-            "incident_id": event.incident_id,
-            "proposal_id": event.proposal_id,
-            "data": event.data,
-            "previous": head.hash,
-            "hash": digest,
-        }
-        await self._queries.count(sa.insert(TABLE).values(row))
-        await self._queries.count(sa.update(HEAD).where(HEAD.c.chain == event.chain).values(seq=seq, hash=digest))
+        """Kept until the transaction is about to commit: the heads of the chains are the last that it locks, so that
+        no two transactions can wait for each other's head and row, and presses queue at a head for moments only."""
+        self._pending.append(_storable(event))
+
+    async def flush(self) -> None:
+        """Links what was appended to its chains. Called by `engine` before the commit."""
+        pending, self._pending = self._pending, []
+        for chain in sorted({event.chain for event in pending}):
+            await self._link(chain, [event for event in pending if event.chain == chain])
+
+    async def _link(self, chain: str, events: Sequence[audit.Event]) -> None:
+        head = await self._head(chain)
+        seq, previous = head.seq, head.hash
+        rows = []
+        for event in events:
+            seq += 1
+            digest = audit.link(previous, seq, event)
+            rows.append(
+                {
+                    "chain": event.chain,
+                    "seq": seq,
+                    "tag": event.tag,
+                    "actor": event.actor,
+                    "at": event.at,
+                    "incident_id": event.incident_id,
+                    "proposal_id": event.proposal_id,
+                    "data": event.data,
+                    "previous": previous,
+                    "hash": digest,
+                }
+            )
+            previous = digest
+        await self._queries.count(sa.insert(TABLE).values(rows))
+        await self._queries.count(sa.update(HEAD).where(HEAD.c.chain == chain).values(seq=seq, hash=previous))
 
     async def page(
         self, *, incident_id: int | None = None, actor: str = "", since: datetime | None = None, limit: int = 30
     ) -> cards.AuditPage:
+        await self.flush()
         wanted = sa.select(TABLE)
         if incident_id is not None:
             wanted = wanted.where(TABLE.c.incident_id == incident_id)
@@ -68,12 +87,16 @@ class Trail:
         newest = wanted.order_by(TABLE.c.at.desc(), TABLE.c.chain, TABLE.c.seq.desc()).limit(limit)
         entries = tuple(value(row) for row in await self._queries.all(newest))
         for chain in sorted({entry.event.chain for entry in entries}):
-            flaw = await self._check(chain, CHECKED)
+            flaw = await self._check(chain, self._checked)
             if flaw is not None:
                 return cards.AuditPage(entries, flaw.entry or entries[-1])
         return cards.AuditPage(entries)
 
+    async def chains(self) -> Sequence[str]:
+        return [str(row.chain) for row in await self._queries.all(sa.select(HEAD.c.chain).order_by(HEAD.c.chain))]
+
     async def verify(self, chain: str) -> audit.Flaw | None:
+        await self.flush()
         return await self._check(chain, None)
 
     async def _head(self, chain: str) -> querying.Row:

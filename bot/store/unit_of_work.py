@@ -30,7 +30,12 @@ class UnitOfWork:
         self.proposals: ports.Proposals = proposals.Proposals(queries)
         self.executions: ports.Executions = executions.Executions(queries)
         self.verifications: ports.Verifications = verifications.Verifications(queries)
-        self.trail: ports.Trail = trail.Trail(queries)
+        self._trail = trail.Trail(queries)
+        self.trail: ports.Trail = self._trail
         self.views: ports.Views = views.Views(queries)
         self.reports: ports.Reports = reports.Reports(queries)
         self.cards: ports.Cards = cards.Cards(queries)
+
+    async def complete(self) -> None:
+        """The last step before the commit."""
+        await self._trail.flush()

@@ -8,8 +8,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 Object = dict[str, Any]
 
+_encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder()
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIXES = {
     "n": 1e-9,
@@ -30,12 +33,8 @@ _SUFFIXES = {
 
 
 def clone(value: Any) -> Any:
-    """A deep copy of JSON data; several times faster than copy.deepcopy."""
-    if isinstance(value, dict):
-        return {k: clone(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [clone(v) for v in value]
-    return value
+    """A deep copy of JSON data, by way of its text: many times faster than copy.deepcopy."""
+    return _decoder.decode(_encoder.encode(value)) if isinstance(value, (dict, list)) else value
 
 
 def rfc3339(moment: datetime) -> str:

@@ -106,7 +106,9 @@ class Registry:
         current = self.store.find(resource.storage, namespace_of(obj), name_of(obj))
         if current is None or uid_of(current) != uid_of(obj):
             return obj
-        return self.store.replace(resource.storage, {**clone(current), "status": status})
+        return self.store.replace(
+            resource.storage, {**current, "metadata": dict(current["metadata"]), "status": status}
+        )
 
     def delete(self, resource: Resource, namespace: str, name: str, options: DeleteOptions) -> tuple[Object, bool]:
         """(the object in its last state, whether it is gone already). 404, or 409 when a precondition does not hold."""

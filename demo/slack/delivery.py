@@ -14,6 +14,7 @@ import itertools
 import json
 import logging
 import random
+import time
 import urllib.parse
 import uuid
 from collections import deque
@@ -31,13 +32,16 @@ log = logging.getLogger(__name__)
 
 ACK_SECONDS = 3.0
 MOST_CONNECTIONS = 10
-Status = Literal["acked", "timeout", "no_connection", "http_error"]
+Status = Literal["acked", "timeout", "no_connection", "http_error", "not_sent"]
 EnvelopeType = Literal["slash_commands", "interactive", "events_api"]
 
 
 @dataclass(frozen=True)
 class Ack:
-    """How the app answered one delivery. `payload` is what it sent along, `connection` which replica got it."""
+    """How the app answered one delivery. `payload` is what it sent along, `connection` which replica got it.
+
+    not_sent: there was nothing to tell the app (a form that Slack refused itself, an event without a subscription).
+    """
 
     status: Status
     payload: Json = field(default_factory=dict)
@@ -252,7 +256,7 @@ class Delivery:
         if self._http is None:
             self._http = aiohttp.ClientSession()
         body, content_type = _http_body(type_, payload)
-        headers = {"Content-Type": content_type, **signature_headers(body, self.clock())}
+        headers = {"Content-Type": content_type, **signature_headers(body, time.time())}
         if retry:
             headers |= {"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": retry[1]}
         timeout = aiohttp.ClientTimeout(total=self.ack_seconds)
@@ -269,7 +273,7 @@ class Delivery:
 
 
 def signature_headers(body: str, now: float, secret: str = SIGNING_SECRET) -> dict[str, str]:
-    """Slack's v0 signature of a request body."""
+    """Slack's v0 signature of a request body; `now` is real time, because the app compares it with its own clock."""
     stamp = str(int(now))
     digest = hmac.new(secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}

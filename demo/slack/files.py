@@ -62,6 +62,7 @@ def to_json(file: File, root: str) -> Json:
         "alt_txt": file.alt_text,
         "file_access": "visible",
         "comments_count": 0,
+        "shares": {"public": file.shares},
     }
     if _is_text(file) and file.content is not None:
         body |= _preview(file.content.decode("utf-8", "replace"))

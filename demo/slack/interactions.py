@@ -24,6 +24,7 @@ from demo.slack.views import View
 
 NO_RESPONSE = "This app did not respond."
 MODAL_TROUBLE = "We had some trouble connecting. Try again?"
+NOT_SENT = Ack("not_sent")
 EVENT_RETRIES = ((0.0, "http_timeout"), (60.0, "http_timeout"), (300.0, "http_timeout"))
 SUBSCRIPTIONS = frozenset(["app_home_opened", "app_mention", "message.im"])
 
@@ -57,9 +58,9 @@ class Seen:
 
     id: str
     user: str
-    workspace: Workspace
-    service: Service
-    ack: Ack
+    workspace: Workspace = field(repr=False)
+    service: Service = field(repr=False)
+    ack: Ack = NOT_SENT
     error: str | None = None
     errors: dict[str, str] = field(default_factory=dict)
     ts: str | None = None
@@ -97,7 +98,7 @@ class Seen:
         ack = {"status": self.ack.status, "payload": self.ack.payload, "connection": self.ack.connection}
         return {
             "id": self.id,
-            "ok": self.ack.ok and not self.error,
+            "ok": not self.error and not self.errors,
             "ack": ack,
             "error": self.error,
             "errors": self.errors,
@@ -361,7 +362,7 @@ class Interactions:
             raise NotShown(f"{user} is not a person of this workspace")
         since = self.workspace.ephemeral_count
         interaction = self.workspace.serial("I")
-        return Seen(interaction, user, self.workspace, self.service, Ack("acked"), since=since)
+        return Seen(interaction, user, self.workspace, self.service, since=since)
 
     def _entered(self, user: str, channel_id: str) -> Channel:
         channel = self.workspace.channels.get(channel_id)

@@ -189,3 +189,4 @@ class File:
     completed: bool = False
     created: int = 0
     channels: list[str] = field(default_factory=list)
+    shares: dict[str, list[Json]] = field(default_factory=dict)

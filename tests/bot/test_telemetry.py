@@ -64,7 +64,7 @@ def _refuse() -> None:
 def test_no_secret_gets_into_a_line_however_it_got_into_the_event(stream: io.StringIO, form: telemetry.Format) -> None:
     telemetry.configure(stream=stream, form=form, secrets=(TOKEN, "p@ss-word"), level="DEBUG")
     log = structlog.get_logger("bot")
-    log.info("posting with " + TOKEN)
+    log.info("posting with %s", TOKEN)
     log.info("posting", headers={"Authorization": f"Bearer {TOKEN}"}, body=[{"deep": [f"x{TOKEN}y"]}])
     log.info("connecting", error=ValueError(f"cannot use {TOKEN}"), password="hunter2-but-unknown")
     log.info("named", slack_token="hunter2-but-unknown")

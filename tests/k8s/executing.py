@@ -157,10 +157,10 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, pieces: Iterable[Piece] = (), *, limits: connection.CallLimits = USUAL
+    folder: Path, pieces: Iterable[Piece] = (), *, limits: connection.CallLimits = USUAL, speed: float = 1.0
 ) -> AsyncIterator[World]:
     """A running cluster where payments/api crash-loops after a bad rollout (revision 1 was good)."""
-    async with SimulatedCluster([scenarios.crash_loop(), *pieces]) as cluster:
+    async with SimulatedCluster([scenarios.crash_loop(), *pieces], speed=speed) as cluster:
         access = connection.ClusterAccess("demo", cluster.write_kubeconfig(folder / "config"), "demo-writer")
         over = await connection.Connection.open(access, limits)
         try:

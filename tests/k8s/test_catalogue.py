@@ -86,6 +86,8 @@ def test_an_action_that_was_not_decoded_is_held_to_the_same_rules() -> None:
     smuggled = model.RolloutRestart(model.ResourceRef("Node", "payments", "node-a", "u"))
     (problem,) = catalogue.problems(smuggled, raw.target(raw.workload()))
     assert "no action of the catalogue" in problem
+    (problem,) = catalogue.remedy_for(smuggled).problems(smuggled, raw.target(raw.workload()))
+    assert problem.startswith("A Node cannot be restarted: only a Deployment and a StatefulSet and a DaemonSet can.")
 
 
 def test_equal_targets_make_equal_plans_and_digests() -> None:
@@ -109,7 +111,7 @@ PATHS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(path=PATHS, odd=json_values, replicas=st.integers(0, 9))
 def test_odd_objects_make_sentences_and_never_errors(path: list[str], odd: Any, replicas: int) -> None:
     def spoilt(obj: model.Json) -> model.Json:

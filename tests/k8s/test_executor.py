@@ -13,7 +13,7 @@ import pytest
 
 from demo.cluster import scenarios
 from demo.cluster.faults import Fault
-from k8s import guardrails, model
+from k8s import executor, guardrails, model
 from k8s.client import connection, errors
 from tests.k8s import executing
 
@@ -82,6 +82,18 @@ async def test_the_write_is_bound_to_the_uid_and_the_version_that_were_read(
     else:
         bound = body.get("preconditions") or {key: body["metadata"][key] for key in ("uid", "resourceVersion")}
     assert bound == {"uid": made.plan.operations[0].target.uid, "resourceVersion": version}
+
+
+async def test_an_executor_can_be_made_from_a_connection_alone(world: executing.World, tmp_path: Path) -> None:
+    made = await world.propose(scale(world))
+    access = connection.ClusterAccess("demo", world.cluster.write_kubeconfig(tmp_path / "writing"), "demo-writer")
+    writing = await connection.Connection.open(access)
+    try:
+        assert (await executor.Executor.over(world.reader, writing).dry_run(made.plan)).accepted
+    finally:
+        await writing.close()
+    assert len(world.cluster.journal.dry_runs) == 1
+    assert untouched(world)
 
 
 async def test_the_image_from_before_is_kept(world: executing.World) -> None:
@@ -566,7 +578,7 @@ def _of_vault(world: executing.World) -> list[model.Json]:
 
 async def test_no_secret_leaves_with_a_diff_or_with_the_image_from_before(tmp_path: Path) -> None:
     vault = scenarios.deployment("vault", "payments", "payments/vault:v1", env={"DB_PASSWORD": PASSWORD})
-    async with executing.world(tmp_path, [scenarios.running(vault)]) as world:
+    async with executing.world(tmp_path, [scenarios.running(vault)], speed=50.0) as world:
         without = {"spec": {"template": {"spec": {"containers": [{"name": "vault", "env": [{"$patch": "replace"}]}]}}}}
         world.cluster.patch("deployments", "vault", "payments", without)
         await world.cluster.wait_for(lambda: len(_of_vault(world)) == 2)

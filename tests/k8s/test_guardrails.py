@@ -253,7 +253,7 @@ operations = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.sampled_from(ACTIONS), st.lists(operations, max_size=2), st.sampled_from(get_args(guardrails.Mode)))
 def test_operations_that_are_not_exactly_the_actions_own_are_always_denied(
     action: model.Action, forged: list[model.Operation], mode: guardrails.Mode
@@ -416,7 +416,7 @@ def test_a_permit_covers_exactly_what_was_judged() -> None:
         ({"expires_at": raw.NOW}, "expired"),
         ({"approvers": ("U3",)}, "U3 may not"),
         ({"approvers": ("U1", "U3")}, "U3 may not"),
-        ({"approvers": ("",)}, "Nobody may not"),
+        ({"approvers": ("",)}, "Someone unnamed"),
         ({"approvers": ()}, "0 of 1"),
         ({"policy": guardrails.Policy(approvers=("U1",), read_only=True)}, "Read-only"),
     ],
@@ -461,7 +461,7 @@ def test_a_permit_of_the_policy_alone_holds_only_while_nobody_need_be_asked() ->
 
 
 @pytest.mark.parametrize(
-    ("approvers", "said"), [((), "Nobody has approved"), (("U3",), "U3 may not"), (("",), "Nobody may not")]
+    ("approvers", "said"), [((), "Nobody has approved"), (("U3",), "U3 may not"), (("",), "Someone unnamed")]
 )
 def test_a_forged_permit_is_refused_by_its_approvers(approvers: tuple[str, ...], said: str) -> None:
     verdict = judged(UP)
@@ -503,7 +503,7 @@ histories = st.lists(
 ).map(lambda past: guardrails.History(tuple(past)))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(
     st.sampled_from(ACTIONS),
     policies,
@@ -561,7 +561,7 @@ def test_a_policy_of_unknown_fields_is_refused() -> None:
         msgspec.convert({"readonly": True}, guardrails.Policy)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(ACTIONS), st.data())
 def test_changing_any_operation_pin_or_policy_changes_the_digest(action: model.Action, data: st.DataObject) -> None:
     plan = catalogue.plan(action, target_for(action), raw.NOW)

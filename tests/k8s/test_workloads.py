@@ -128,6 +128,12 @@ def test_pods_that_are_ready_for_moments_prove_nothing() -> None:
     assert found.number == 1
 
 
+def test_where_nothing_is_proven_there_is_no_healthy_revision() -> None:
+    target = deployment("b", raw.replicaset(1, "a", created=8), raw.replicaset(2, "b", created=5, pods=3))
+    assert workloads.current_revision(target) is not None
+    assert workloads.healthy_revision(target, raw.NOW) is None
+
+
 def test_a_restart_of_what_is_broken_is_no_way_back() -> None:
     restarted = raw.pod_template("b")
     restarted["metadata"]["annotations"] = {"kubectl.kubernetes.io/restartedAt": raw.at(5)}
@@ -187,7 +193,7 @@ def spec_of(**spec: Any) -> model.Json:
             {"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]},
             "env A now from spec.nodeName",
         ),
-        ({}, {"envFrom": [{"secretRef": {"name": "db"}}]}, "env from Secret db added"),
+        ({}, {"envFrom": [{"secretRef": {"name": "db"}}, {"prefix": "X_"}]}, "env from Secret db added"),
         ({"envFrom": [{"configMapRef": {"name": "c"}}]}, {}, "env from ConfigMap c removed"),
         ({"command": ["a"]}, {"command": ["b"]}, "command changed"),
         ({}, {"args": ["--token=s1"]}, "arguments added"),

@@ -16,7 +16,7 @@ ROWS = 20
 
 def help_page(commands: Sequence[tuple[str, str]]) -> messages.Message:
     """`commands`: (what to type, what it does), in reading order."""
-    rows = [f"`{text.escape(typed)}`  {text.prose(does, 160)}" for typed, does in commands]
+    rows = [f"{text.code(typed)}  {text.prose(does, 160)}" for typed, does in commands]
     return _listing("Watchkeeper: what you can ask", "*What you can ask*", rows, most=40)
 
 

@@ -202,7 +202,7 @@ def _warnings(card: cards.IncidentCard) -> str:
 def _memory(card: cards.IncidentCard) -> str:
     """What happened before: episodes of this problem, and what was tried in this one."""
     times = f"{text.ordinal(card.recurrences)} time in 30 days" if card.recurrences > 1 else ""
-    before = text.link(card.previous_link, card.previous_name or "the thread") if card.previous_link else ""
+    before = text.link(card.previous_link, card.previous_name) if card.previous_link else ""
     if not before and card.previous_name:
         before = text.prose(card.previous_name, 40)
     tried = ", ".join(

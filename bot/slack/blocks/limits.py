@@ -18,8 +18,8 @@ VIEW_BLOCKS = 100
 ATTACHMENT_BLOCKS = 5
 """Clients may fold an attachment of more blocks behind "Show more", and buttons must never be folded away."""
 BLOCKS_CHARACTERS = 12_500
-TEXT = 3_000
-"""chat.postMessage takes 40,000 and chat.update 4,000; a notification shows far less."""
+TEXT = 600
+"""Before escaping, which makes five of one at most: chat.update takes 4,000, and a notification shows far less."""
 SECTION = 3_000
 CONTEXT = 2_000
 CONTEXT_ELEMENTS = 10

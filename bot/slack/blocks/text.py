@@ -22,7 +22,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _RISKY = re.compile(
     r"""[`*~]                                  # formatting
     | (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])     # italics need an edge
-    | :(?:[\w'+-]*[a-z+-][\w'+-]*|100|1234):   # emoji
+    | :[\w'+-]{0,80}[a-z+-][\w'+-]{0,80}: | :100: | :1234:  # emoji
     | ://  | ^\W*www\.                         # links
     | ^\W*[@\#]                                # mentions and channels that are typed
     | ^[>&]                                    # quotes
@@ -71,6 +71,11 @@ def escape(raw: str) -> str:
     return raw.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _bounded(raw: str, limit: int) -> str:
+    """As much as can matter where `limit` units are shown, so that an endless line costs nothing."""
+    return raw if len(raw) <= 8 * limit else raw[: 8 * limit] + _ELLIPSIS
+
+
 def one_line(raw: str) -> str:
     """Cleaned, with all white space as single blanks."""
     return " ".join(clean(raw).split())
@@ -78,7 +83,7 @@ def one_line(raw: str) -> str:
 
 def plain(raw: str, limit: int) -> str:
     """For `plain_text` objects (buttons, titles), which have no markup: one line, cut, no angle brackets at all."""
-    line = one_line(raw).replace("<", "‹").replace(">", "›")
+    line = one_line(_bounded(raw, limit)).replace("<", "‹").replace(">", "›")
     if length(line) <= limit:
         return line or "-"
     return take(line, limit - 1).rstrip() + _ELLIPSIS
@@ -86,7 +91,7 @@ def plain(raw: str, limit: int) -> str:
 
 def notification(raw: str, limit: int = 300) -> str:
     """For a message's `text`: what a phone shows on its lock screen. One line without any markup."""
-    line = one_line(raw.translate(_MARKS))
+    line = one_line(_bounded(raw, limit).translate(_MARKS))
     if length(line) > limit:
         line = take(line, limit - 1).rstrip() + _ELLIPSIS
     return escape(line) or "-"
@@ -94,7 +99,7 @@ def notification(raw: str, limit: int = 300) -> str:
 
 def spoken(own: str, limit: int = 600) -> str:
     """The `text` of a message that is a sentence of our own: mentions stay, dates become words, formatting goes."""
-    dated = _DATE.sub(r"\1", one_line(own))
+    dated = _DATE.sub(r"\1", one_line(_bounded(own, limit)))
     parts = [
         part if number % 2 else escape(part.translate(_MARKS)) for number, part in enumerate(_MENTION.split(dated))
     ]
@@ -108,7 +113,7 @@ def prose(raw: str, limit: int = 600) -> str:
     """
     rendered: list[str] = []
     used = 0
-    for word in clean(raw).split():
+    for word in clean(_bounded(raw, limit)).split():
         shown = _word(word)
         room = limit - used - 2
         if length(shown) > room:
@@ -136,7 +141,7 @@ def _shrunk(word: str, room: int) -> str:
 
 def code(raw: str, limit: int = 200) -> str:
     """A code span that cannot be left: one line, no live backtick."""
-    line = one_line(raw)
+    line = one_line(_bounded(raw, limit))
     shown = _span(line)
     if length(shown) <= limit:
         return shown if line else "`(empty)`"
@@ -147,7 +152,7 @@ def code(raw: str, limit: int = 200) -> str:
 
 def bold(raw: str, limit: int = 200) -> str:
     """Bold where that is safe, a code span where the text holds markup of its own."""
-    line = one_line(raw)
+    line = one_line(_bounded(raw, limit))
     return code(line, limit) if _RISKY.search(line) or not line else f"*{prose(line, limit)}*"
 
 
@@ -159,7 +164,8 @@ def block(lines: Sequence[str], *, most: int = 12, width: int = 160, limit: int 
     shown: list[str] = []
     used = 0
     for line in lines[:most]:
-        safe = escape(_clipped(clean(line).replace("\n", " ").replace("`", _GRAVE).rstrip(), width))
+        seen = clean(_bounded(line, width)).replace("\n", " ").replace("`", _GRAVE)
+        safe = escape(_clipped(seen.rstrip(), width))
         used += length(safe) + 1
         if used > limit:
             break
@@ -179,7 +185,7 @@ def sentence(own: str, limit: int = 2000) -> str:
 
     Only for answers that one person sees: what a reason or a name inside it holds stays a mention.
     """
-    text = clean(own).strip()
+    text = clean(_bounded(own, limit)).strip()
     rendered: list[str] = []
     at = 0
     for match in _OWN_MARKUP.finditer(text):
@@ -283,7 +289,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def link(url: str, label: str) -> str:
     """A link that Slack itself gave us (a permalink); the label alone where the address is not a plain one."""
-    shown = prose(label, 100)
+    shown = prose(label, 100) or "the thread"
     if re.fullmatch(r"https?://[A-Za-z0-9._:-]+/[A-Za-z0-9._~/?=&%-]*", url, re.ASCII) is None:
         return shown
     return f"<{url.replace('&', '&amp;')}|{shown}>"

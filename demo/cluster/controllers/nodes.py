@@ -14,6 +14,7 @@ from demo.cluster.manager import Key, Manager
 from demo.cluster.objects import (
     Object,
     clone,
+    fnv32a,
     is_deleting,
     name_of,
     namespace_of,
@@ -66,7 +67,12 @@ def node(
         "kubernetes.io/arch": "amd64",
         "topology.kubernetes.io/zone": "eu-west-1a",
     }
+    serial = f"{fnv32a(name.encode()):08x}"
     info = {
+        "machineID": serial * 4,
+        "systemUUID": f"{serial}-7c1e-4b52-9a3f-{serial}0b1c",
+        "bootID": f"{serial}-52d1-4f7e-8c80-{serial}9d2e",
+        "kubeProxyVersion": "",
         "kubeletVersion": "v1.33.4",
         "containerRuntimeVersion": "containerd://2.1.3",
         "osImage": "Debian GNU/Linux 12 (bookworm)",

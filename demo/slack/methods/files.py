@@ -6,7 +6,7 @@ files_upload_v2, which makes these calls.
 
 from demo.slack import files
 from demo.slack.errors import SlackError
-from demo.slack.ids import BOT_USER
+from demo.slack.ids import BOT_USER, TEAM_ID
 from demo.slack.model import Channel, File, Json, Message
 from demo.slack.service import Args, Handler, Service
 
@@ -63,8 +63,6 @@ def _check_thread(channel: Channel, thread_ts: str) -> None:
 
 
 def _share(service: Service, channel: Channel, shared: list[File], args: Args) -> None:
-    for file in shared:
-        file.channels.append(channel.id)
     message = Message(
         ts=service.workspace.next_ts(channel),
         channel=channel.id,
@@ -73,6 +71,11 @@ def _share(service: Service, channel: Channel, shared: list[File], args: Args) -
         thread_ts=args.text("thread_ts") or None,
         files=[file.id for file in shared],
     )
+    for file in shared:
+        file.channels.append(channel.id)
+        share: Json = {"ts": message.ts, "channel_name": channel.name, "team_id": TEAM_ID}
+        share |= {"thread_ts": message.thread_ts} if message.thread_ts else {}
+        file.shares.setdefault(channel.id, []).append(share)
     service.workspace.post(channel, message)
 
 

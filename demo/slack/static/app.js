@@ -3,7 +3,7 @@
 import { drawChrome } from "./chrome.js";
 import { blocks } from "./blocks.js";
 import { composer } from "./composer.js";
-import { h, icon, replace } from "./dom.js";
+import { h, icon, isPhone, replace } from "./dom.js";
 import { avatar, messageList, threadItems } from "./messages.js";
 import { drawModal } from "./modal.js";
 import { plain } from "./mrkdwn.js";
@@ -20,8 +20,6 @@ function route() {
   return { channel: null, thread: null };
 }
 
-const isPhone = () => window.matchMedia("(max-width: 760px)").matches;
-
 function draw() {
   document.getElementById("offline").hidden = store.online;
   if (!store.ready) return;
@@ -32,13 +30,29 @@ function draw() {
     here = route();
   }
   document.getElementById("app").dataset.pane = here.thread ? "thread" : here.channel || here.app ? "channel" : "list";
+  const focus = focused();
   drawChrome(here);
   drawConversation(here);
   drawThread(here);
   drawModal();
+  refocus(focus);
   showTarget();
   const total = [...store.channels.values()].length;
   document.title = total ? `${titleOf(here)} - ${store.team}` : "Slack stand-in";
+}
+
+// A redrawn message takes the keyboard's place with it: the same button, or the message when the button is gone.
+function focused() {
+  const element = document.activeElement;
+  const row = element?.closest?.(".message");
+  return row && { element, pane: row.closest("#thread, #channel").id, ts: row.dataset.messageTs, action: element.dataset.actionId };
+}
+
+function refocus(focus) {
+  if (!focus || focus.element.isConnected || document.activeElement !== document.body) return;
+  const row = document.querySelector(`#${focus.pane} .message[data-message-ts="${focus.ts}"]`);
+  const same = focus.action && row?.querySelector(`[data-action-id="${CSS.escape(focus.action)}"]`);
+  (same || row)?.focus({ preventScroll: true });
 }
 
 const titleOf = (here) => (here.app ? store.app.name : here.channel ? `#${store.channels.get(here.channel).name}` : store.team);
@@ -79,7 +93,15 @@ function enter(here, key, main) {
   panes.head = h("header", { class: "pane-head" });
   panes.list = h("div", { class: "messages", role: "log", "aria-label": "Messages", tabindex: "0", "data-channel-id": here.channel, "data-testid": "messages" });
   panes.foot = h("div", { class: "foot" });
+  stayAtEnd(panes.list);
   replace(main, ...(here.channel ? [panes.head, panes.list, panes.foot] : []));
+}
+
+// Whoever reads the newest message keeps it in sight when the pane changes its size.
+function stayAtEnd(list) {
+  let atEnd = true;
+  list.addEventListener("scroll", () => { atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80; }, { passive: true });
+  new ResizeObserver(() => { if (atEnd) list.scrollTop = list.scrollHeight; }).observe(list);
 }
 
 function rememberNew(id) {

@@ -45,8 +45,9 @@ const DRAW = {
 };
 
 function picture(image, className) {
-  const source = image.image_url ?? image.slack_file?.url ?? "";
-  const local = source.startsWith(location.origin) || source.startsWith("data:image/");
+  const file = image.slack_file;
+  const source = image.image_url ?? file?.url ?? (file?.id ? `${location.origin}/files-pri/T-${encodeURIComponent(file.id)}/image` : "");
+  const local = source.startsWith(`${location.origin}/`) || source.startsWith("data:image/");
   if (local) return h("img", { class: className, src: source, alt: image.alt_text, loading: "lazy" });
   return h("span", { class: `${className} placeholder`, role: "img", "aria-label": image.alt_text, title: image.alt_text },
     icon("file"), className === "context-image" ? null : image.alt_text);
@@ -95,16 +96,14 @@ const isPending = (surface, e) => store.pending.has(`${surface.key}:${e.action_i
 
 function button(e, block, surface) {
   const pending = isPending(surface, e);
-  const press = async (event) => {
-    const opener = event.currentTarget;
-    if (!(await confirmed(e.confirm))) return;
-    opener?.blur?.();
+  const press = async () => {
+    if (pending || !(await confirmed(e.confirm))) return;
     if (e.url && /^https?:\/\//.test(e.url)) window.open(e.url, "_blank", "noopener,noreferrer");
     surface.press(e, block);
   };
   return h("button", {
     type: "button", class: `button ${e.style ?? ""}`, "data-action-id": e.action_id, "data-value": e.value,
-    "aria-label": e.accessibility_label, "aria-busy": pending ? "true" : null, disabled: pending, onclick: press,
+    "aria-label": e.accessibility_label, "aria-busy": pending ? "true" : null, "aria-disabled": pending ? "true" : null, onclick: press,
   }, pending && spinner("Waiting for the app"), h("span", { class: "button-text" }, plain(e.text.text, e.text.emoji)));
 }
 

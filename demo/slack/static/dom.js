@@ -74,6 +74,8 @@ export function icon(name, className = "icon") {
   return svg("0 0 20 20", [["path", { ...line, "stroke-linecap": "round", "stroke-linejoin": "round" }]], className);
 }
 
+export const isPhone = () => window.matchMedia("(max-width: 760px)").matches;
+
 export function spinner(label = "Loading") {
   return h("span", { class: "spinner", role: "status", "aria-label": label });
 }

@@ -2,7 +2,7 @@
 // Nodes are reused while their message is unchanged, so that a redraw disturbs neither reading nor a menu.
 
 import { blocks } from "./blocks.js";
-import { append, h, icon } from "./dom.js";
+import { append, h, icon, isPhone } from "./dom.js";
 import { emojiByName } from "./emoji.js";
 import { fileCard } from "./files.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
@@ -84,7 +84,12 @@ function message(item, place, continued, failed, openThread) {
   append(body, reactions(item));
   if (place === "channel" && item.reply_count) append(body, threadBar(item, openThread));
   append(row, [gutter, body]);
-  if (!item.is_ephemeral && place === "channel" && isTopLevel(item)) append(row, toolbar(item, openThread));
+  if (!item.is_ephemeral && place === "channel" && isTopLevel(item)) {
+    append(row, toolbar(item, openThread));
+    row.addEventListener("click", (event) => {
+      if (isPhone() && !event.target.closest("a, button, input, select, label, textarea, .snippet")) openThread(item.ts);
+    });
+  }
   return row;
 }
 

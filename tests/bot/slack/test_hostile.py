@@ -29,7 +29,7 @@ hostile = st.one_of(
 )
 users = st.one_of(st.sampled_from([building.ANA, building.BEN]), hostile)
 FOLDED = settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 OURS = {f"<@{user}>" for user in (building.ANA, building.BEN, building.CLEO)} | {"<#C0ALERTS>"}

@@ -67,7 +67,9 @@ def proposal(incident_id: int = 1, **changes: Any) -> proposals.Proposal:
         "action": action,
         "planned_at": NOW,
         "operations": (
-            model.Operation("patch", WORKLOAD, "json", [{"op": "replace", "path": "/spec/template", "value": {"a": 1}}]),
+            model.Operation(
+                "patch", WORKLOAD, "json", [{"op": "replace", "path": "/spec/template", "value": {"a": 1}}]
+            ),
             model.Operation("scale", WORKLOAD, None, {"spec": {"replicas": 3}}),
         ),
         "pins": {"revision": "4", "template": "abc"},

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from kubernetes.aio import client, config
+from kubernetes.aio import config
 
 from demo.cluster import Piece, SimulatedCluster
 
@@ -50,9 +50,10 @@ def _no_failures(cluster: SimulatedCluster) -> None:
 def connect(stack: AsyncExitStack, tmp_path: Path) -> Connect:
     """`await connect(cluster, 'writer')`: an ApiClient of the official client."""
 
-    async def open_client(cluster: SimulatedCluster, user: str = "writer") -> client.ApiClient:
+    async def open_client(cluster: SimulatedCluster, user: str = "writer") -> Any:
         path = cluster.write_kubeconfig(tmp_path / "kubeconfig")
-        found = await config.new_client_from_config(config_file=str(path), context=f"demo-{user}")
+        loader: Any = config.new_client_from_config
+        found = await loader(config_file=str(path), context=f"demo-{user}")
         return await stack.enter_async_context(found)
 
     return open_client

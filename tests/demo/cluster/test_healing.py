@@ -1,5 +1,6 @@
 """What breaks, breaks as in a real cluster; what is repaired heals through the states in between."""
 
+from functools import partial
 from typing import Any
 
 from kubernetes.aio import client
@@ -27,6 +28,10 @@ def undo(cluster: SimulatedCluster, namespace: str, name: str, revision: str) ->
     template = by_revision(cluster, namespace, name)[revision]["spec"]["template"]
     del template["metadata"]["labels"][HASH]
     return [{"op": "replace", "path": "/spec/template", "value": template}]
+
+
+def is_ready(cluster: SimulatedCluster, namespace: str, name: str) -> bool:
+    return bool(cluster.get("deployments", name, namespace)["status"].get("readyReplicas") == 1)
 
 
 async def test_crash_loop_is_visible_with_its_cause_and_undo_reuses_the_old_replica_set(
@@ -183,9 +188,7 @@ async def test_config_error_names_what_is_missing_and_heals_when_it_is_there(sta
         assert state == {"reason": "CreateContainerConfigError", "message": text}
         cluster.apply(scenarios.secret("mailer-smtp", "notify", password="eA=="))
         cluster.apply(scenarios.config_map("mailer-settings", "notify", SMTP_HOST="mail"))
-        await cluster.wait_for(
-            lambda cluster=cluster: cluster.get("deployments", "mailer", "notify")["status"].get("readyReplicas") == 1
-        )
+        await cluster.wait_for(partial(is_ready, cluster, "notify", "mailer"))
 
 
 async def test_a_missing_volume_holds_the_pod_in_container_creating(start: Start) -> None:

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from demo.slack import SlackStandIn
 
-Connect = Callable[[AsyncApp], Awaitable[None]]
+Connect = Callable[..., Awaitable[None]]
 
 
 class Clock:
@@ -64,8 +64,8 @@ async def connect(slack: SlackStandIn) -> AsyncIterator[Connect]:
 async def connector(slack: SlackStandIn) -> AsyncIterator[Connect]:
     handlers: list[Any] = []
 
-    async def connect(app: AsyncApp) -> None:
-        handler: Any = AsyncSocketModeHandler(app, slack.app_token, web_client=app.client, ping_interval=1)
+    async def connect(app: AsyncApp, ping_interval: float = 10) -> None:
+        handler: Any = AsyncSocketModeHandler(app, slack.app_token, web_client=app.client, ping_interval=ping_interval)
         handlers.append(handler)
         await handler.connect_async()
         await slack.wait_connected(len(handlers))

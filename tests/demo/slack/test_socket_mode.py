@@ -316,7 +316,7 @@ async def test_the_app_reconnects_when_it_is_asked_to_and_when_it_is_cut_off(
     async def watch(ack: Any) -> None:
         await ack("here")
 
-    await connect(app)
+    await connect(app, ping_interval=1)
     await slack.request_disconnect()
     await slack.wait_connected()
     assert (await slack.command(ANA, ONCALL, "/watch")).ack.ok

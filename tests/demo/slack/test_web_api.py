@@ -251,6 +251,7 @@ async def test_files_upload_v2_shares_a_text_with_its_preview(slack: SlackStandI
     reply = slack.replies(ONCALL, parent)[0]
     file = reply["files"][0]
     assert reply["text"] == "E1"
+    assert file["shares"]["public"][ONCALL][0]["ts"] == reply["ts"]
     assert file["title"] == "api log"
     assert file["preview"].startswith("line 0\n")
     assert file["preview_is_truncated"]
