@@ -31,7 +31,7 @@ from bot.slack import calling, connecting, publisher
 from bot.store import embedded, engine
 from handlers import buttons, commands, health, home, modals, schedules
 from k8s import executor, guardrails, model
-from k8s.client import connection, writer
+from k8s.client import connection
 from k8s.client import errors as cluster_errors
 from k8s.client import reader as reading
 
@@ -155,7 +155,7 @@ class Hands:
             except cluster_errors.ClusterError as error:
                 raise errors.ConfigurationError(f"the writing identity of {name} cannot be used: {error}") from error
             self._connections[name] = opened
-            hand = executor.Executor(reading.Reader(opened, now=clock), writer.Writer(opened))
+            hand = executor.Executor.over(reading.Reader(opened, now=clock), opened)
             self._hands[name] = clusters.GuardedHand(hand)
 
     def of(self, cluster: str) -> ports.Hand | None:

@@ -6,7 +6,7 @@ compared with what would be written now. Then the server tries it (dry run), and
 uid and the version that all of this rested on. Different ends have different names: see `model.Outcome`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -60,6 +60,27 @@ class _Order:
     operations: Sequence[model.Operation]
 
 
+async def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """The last question before a write."""
+
+    permit: model.Permit
+    now: Callable[[], datetime]
+    fence: Callable[[], Awaitable[bool]]
+
+    async def shut(self) -> str:
+        """Why it must not be written any more, as a sentence; empty where it may."""
+        if not await self.fence():
+            return "This execution was taken over while it waited."
+        if self.permit.expires_at <= self.now():
+            return "The permit has expired."
+        return ""
+
+
 class Executor:
     """Executes on one cluster."""
 
@@ -101,8 +122,12 @@ class Executor:
         planned_at: datetime,
         pins: Mapping[str, str],
         operations: Sequence[model.Operation] = (),
+        fence: Callable[[], Awaitable[bool]] = _always,
     ) -> model.Outcome:
         """Does what the permit covers, or nothing.
+
+        `fence` is asked right before every write: whether this execution is still the caller's to do. A process that
+        was frozen meanwhile, and whose work another one took over, must not write when it wakes.
 
         `planned_at` and `pins` are those of the proposal: the same moment makes the same operations, and the pins tell
         what moved since. `operations`, the proposal's own, let an effect that is there already be recognised even where
@@ -118,7 +143,7 @@ class Executor:
             decided = _decide(order, target, now)
             if isinstance(decided, model.Outcome):
                 return decided
-            outcome = await self._write(decided, target, lambda: order.permit.expires_at > now())
+            outcome = await self._write(decided, target, _Gate(order.permit, now, fence))
             if outcome is not None:
                 return outcome
         return _outcome("failed", f"{subject.kind} {subject.short} kept changing while it was tried. {_NOTHING}")
@@ -135,15 +160,13 @@ class Executor:
         known = {op.target.uid for op in operations}
         return None if target.object is None or target.ref.uid not in known else False
 
-    async def _write(
-        self, op: model.Operation, target: model.Target, still_permitted: Callable[[], bool]
-    ) -> model.Outcome | None:
+    async def _write(self, op: model.Operation, target: model.Target, gate: "_Gate") -> model.Outcome | None:
         """Dry run, then the write. None after a conflict: all is to be asked anew."""
         image = target.object or {}
         version = str((image.get("metadata") or {}).get("resourceVersion") or "") or None
         for dry_run in (True, False):
-            if not dry_run and not still_permitted():
-                return _outcome("refused", f"The permit has expired. {_NOTHING}")
+            if not dry_run and (shut := await gate.shut()):
+                return _outcome("refused", f"{shut} {_NOTHING}")
             try:
                 await self._writer.apply(op, resource_version=version, dry_run=dry_run)
             except (errors.Conflict, errors.NotFound):

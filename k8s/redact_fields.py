@@ -134,7 +134,7 @@ def _yaml(document: str) -> str:
             if entry is None:
                 lines[number] = f"{line[:depth]}[redacted:secret]"
             elif entry.group(2) and not _BLOCK.fullmatch(f"{entry.group(2)}\n"):
-                lines[number] = f"{entry.group(1)} [redacted:secret]"
+                lines[number] = f"{line[: entry.start(2)]}[redacted:secret]"
             continue
         if line.strip():
             opened = _DATA_LINE.fullmatch(line)
@@ -265,7 +265,12 @@ def _marked(text: str, begin: int, end: int, place: _Place) -> _Span | None:
     value = value.rstrip()
     if harmless(place.name, value):
         return None
-    while place.until != "line" and value and value[-1] in _CLOSERS and not redact_shapes.MARKERS.fullmatch(value):
+    while (
+        place.until != "line"
+        and value
+        and value[-1] in _CLOSERS
+        and not redact_shapes.MARKED_END.search(value, max(0, len(value) - 60))
+    ):
         value = value[:-1]
     if not value or harmless(place.name, value):
         return None

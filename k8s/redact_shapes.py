@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 MARKERS = re.compile(r"(?:\[redacted:[a-z0-9-]{1,40}\])+")
+MARKED_END = re.compile(r"\[redacted:[a-z0-9-]{1,40}\]\Z")
 _EDGE = r"(?<![A-Za-z0-9])"
 
 _TOKENS: Mapping[str, str] = MappingProxyType(
@@ -73,12 +74,10 @@ _WEBHOOK = re.compile(
 _URL = re.compile(
     r"(?<![A-Za-z0-9])"
     r"((?:postgres(?:ql)?|mysql|mariadb|mongodb|redis|rediss|amqps?|cockroachdb|clickhouse|sqlserver|mssql|nats|kafka|ldaps?)"
-    r"(?:\+[A-Za-z0-9]{1,20}){0,2}://(?!\[redacted:[a-z0-9-]{1,40}\]@)[^\s/@:\"'<>]{0,256}+:)"
+    r"(?:\+[A-Za-z0-9]{1,20}){0,2}://[^\s/@:\"'<>\[]{0,256}+:)"
     r"((?:(?!://)[^\s\"'<>`]){1,512})@"
 )
-_PLAIN_URL = re.compile(
-    r"(://(?!\[redacted:[a-z0-9-]{1,40}\]@)[^\s/@:\"'<>]{0,256}+:)([^\s/\"'<>`]{1,512})@(?!sha[0-9]{3}:)"
-)
+_PLAIN_URL = re.compile(r"(://[^\s/@:\"'<>\[]{0,256}+:)([^\s/\"'<>`]{1,512})@(?!sha[0-9]{3}:)")
 _TOKEN_URL = re.compile(r"(?<=://)(?=[^@/\s]{0,300}[0-9])[\w.~%-]{16,300}+(?=@)")
 _HOSTS_WITH_USERS = re.compile(r"(?<=,)([\w.%-]{1,128}+:)[^\s/@,:\"'<>\[\]]{1,256}+(?=@(?!sha[0-9]{3}:)[\w.-])")
 _GO_DSN = re.compile(r"(?<![\w.%-])([\w.%-]{1,128}+:)[^\s@\"'/]{1,256}+(?=@(?:tcp|tcp4|tcp6|unix|udp)\()")

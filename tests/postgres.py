@@ -45,6 +45,13 @@ class Server:
         self._embedded.stop_here()
         shutil.rmtree(self._folder)
 
+    def pause(self) -> None:
+        """Stops the server and keeps its data."""
+        self._embedded.stop_here()
+
+    def resume(self) -> None:
+        self._embedded.start_here()
+
     def url(self, database: str) -> str:
         return self._embedded.url.replace("@/postgres?", f"@/{database}?")
 

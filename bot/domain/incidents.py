@@ -14,6 +14,9 @@ from k8s import detection, model
 
 State = Literal["open", "acknowledged", "snoozed", "resolved"]
 
+SIDE_LISTS = frozenset({"namespaces", "nodes"})
+"""Lists that refine a finding on a workload and never make it: an identity with namespaced Roles may not read them, and
+its incidents must be able to resolve all the same."""
 CLEAR_SWEEPS = 2
 """Good sweeps in a row without the problem before it counts as gone."""
 CLEAR_TIME = timedelta(minutes=2)
@@ -85,11 +88,14 @@ def causes(problem: model.Problem) -> tuple[str, ...]:
 
 
 def covers(incident: Incident, snapshot: model.Snapshot) -> bool:
-    """Whether this snapshot would have shown the incident's findings, so that their absence is a fact."""
+    """Whether this snapshot would have shown the incident's findings, so that their absence is a fact.
+
+    Never for a kind that this version does not know: another replica, of another version, may well find it.
+    """
     namespace = incident.subject.namespace
     if namespace and not snapshot.scope.includes(namespace):
         return False
-    return all(snapshot.saw(detection.reads(kind)) for kind in incident.kinds)
+    return all(kind in detection.KINDS and snapshot.saw(detection.reads(kind)) for kind in incident.kinds)
 
 
 def seen_again(incident: Incident, problem: model.Problem, headline: str, now: datetime) -> Incident:

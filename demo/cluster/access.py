@@ -42,7 +42,8 @@ WRITER = [
     *READER,
     *_rules(("patch", "update", "delete"), "deployments", "statefulsets", "daemonsets", "replicasets"),
     *_rules(("patch", "update"), "deployments/scale", "statefulsets/scale", "replicasets/scale"),
-    *_rules(("patch", "delete"), "pods", "jobs", "nodes"),
+    *_rules(("patch", "delete"), "pods"),
+    *_rules(("patch",), "nodes"),
     *_rules(("create", "patch", "update", "delete"), "jobs", "cronjobs", "horizontalpodautoscalers"),
     *_rules(("create",), "pods/eviction"),
 ]

@@ -47,7 +47,7 @@ def _payments(launch: Launch) -> Run:
         "INFO  GET /v1/charges/ch_1PqX 200 6ms",
         "INFO  POST /v1/refunds 201 57ms",
     )
-    return Run(lines=lines, repeat=repeat, period=7.0, ready_after=1.5)
+    return Run(lines=lines, repeat=repeat, period=7.0, ready_after=1.5, stop_after=2.5)
 
 
 def grows(megabytes_per_second: float = 6.0, start: float = 90.0, needs: float = 900.0) -> Program:

@@ -57,8 +57,8 @@ class Registry:
         namespace = namespace_of(obj) if resource.namespaced else ""
         if not resource.namespaced:
             metadata.pop("namespace", None)
-        elif self.store.find("namespaces", "", namespace) is None:
-            raise errors.not_found(BY_PLURAL["namespaces"], namespace)
+        else:
+            self._check_namespace(resource, obj, namespace)
         if resource.storage not in _WITHOUT_STATUS and resource.storage != "nodes":
             obj.pop("status", None)
         apply_defaults(resource.storage, obj)
@@ -71,6 +71,15 @@ class Registry:
         if causes:
             raise errors.invalid(resource, name_of(obj), causes)
         return obj if dry_run else self.store.add(resource.storage, obj)
+
+    def _check_namespace(self, resource: Resource, obj: Object, namespace: str) -> None:
+        found = self.store.find("namespaces", "", namespace)
+        if found is None:
+            raise errors.not_found(BY_PLURAL["namespaces"], namespace)
+        if is_deleting(found) and resource.storage != "events":
+            name = name_of(obj) or str(obj["metadata"].get("generateName", ""))
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            raise errors.forbidden(resource, name, why)
 
     def update(self, resource: Resource, obj: Object, *, dry_run: bool = False, subresource: str = "") -> Object:
         """Replace an object. A resourceVersion in `obj` must be the current one; `subresource` limits what is taken."""
@@ -120,7 +129,7 @@ class Registry:
         extra = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}.get(options.propagation)
         if extra and extra not in finalizers and resource.storage != "pods":
             finalizers.append(extra)
-        gone = not finalizers and grace == 0
+        gone = not finalizers and grace == 0 and resource.storage != "namespaces"
         if gone:
             if not options.dry_run:
                 obj = self.store.remove(resource.storage, namespace if resource.namespaced else "", name) or obj
@@ -138,6 +147,8 @@ class Registry:
             return marked
         metadata["deletionTimestamp"] = rfc3339(self.timeline.now() + timedelta(seconds=grace))
         metadata["deletionGracePeriodSeconds"] = grace
+        if (marked.get("spec") or {}).get("finalizers") == ["kubernetes"]:
+            marked["status"] = {"phase": "Terminating"}
         if "generation" in metadata:
             metadata["generation"] += 1
         return marked

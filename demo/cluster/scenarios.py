@@ -15,6 +15,7 @@ from demo.cluster.images import Program
 from demo.cluster.objects import Object
 from demo.cluster.pieces import Piece, Step
 from demo.cluster.workloads import (
+    autoscaler,
     config_map,
     container,
     cron_job,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from demo.cluster.cluster import SimulatedCluster
 
 __all__ = [
+    "autoscaler",
     "bad_image",
     "base",
     "by_name",
@@ -130,7 +132,7 @@ def crash_loop(
     namespace: str = "payments",
     *,
     replicas: int = 3,
-    ago: float = 9 * MINUTE,
+    ago: float = 14 * MINUTE,
     strategy: Object | None = None,
 ) -> Piece:
     """A rollout lost the variable DB_URL: every pod ends with a KeyError. Undo heals, a restart does not."""
@@ -142,6 +144,7 @@ def crash_loop(
         f"{namespace}/{name}:v2.3.0",
         replicas=replicas,
         env=env,
+        readiness=8,
         strategy=strategy or {"type": "Recreate"},
         annotations={"kubernetes.io/change-cause": "release v2.3.0"},
     )
@@ -169,7 +172,7 @@ def bad_image(name: str = "storefront", namespace: str = "web", *, replicas: int
         namespace,
         f"{namespace}/{name}:v5.1.0",
         replicas=replicas,
-        readiness=True,
+        readiness=5,
         annotations={"kubernetes.io/change-cause": "release v5.1.0"},
     )
 
@@ -305,6 +308,7 @@ def healthy() -> tuple[Piece, ...]:
     def extras(cluster: "SimulatedCluster") -> None:
         for name, namespace in (("cart", "web"), ("ledger", "payments"), ("query", "search")):
             cluster.apply(service(name, namespace))
+        cluster.apply(autoscaler("accounts", "web", least=2, most=6))
         cluster.apply(disruption_budget("cart", "web", minAvailable=1))
         cluster.apply(disruption_budget("ledger", "payments", maxUnavailable=1))
 

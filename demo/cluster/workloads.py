@@ -22,11 +22,11 @@ def container(
     cpu: str = "50m",
     memory: str = "64Mi",
     memory_limit: str = "",
-    readiness: bool = False,
+    readiness: bool | int = False,
     liveness: bool = False,
     **more: Any,
 ) -> Object:
-    """A container; a value of `env` that is a dict is a `valueFrom`."""
+    """A container; an `env` value that is a dict is a `valueFrom`; a number as `readiness` is the probe's delay."""
     resources: Object = {"requests": {"cpu": cpu, "memory": memory}}
     if memory_limit:
         resources["limits"] = {"memory": memory_limit}
@@ -38,7 +38,7 @@ def container(
         ]
     found["ports"] = [{"containerPort": 8080, "name": "http"}]
     if readiness:
-        found["readinessProbe"] = probe()
+        found["readinessProbe"] = probe(delay=0 if readiness is True else readiness)
     if liveness:
         found["livenessProbe"] = probe()
     return found | more
@@ -141,6 +141,18 @@ def disruption_budget(name: str, namespace: str = "default", *, app: str = "", *
     """`rule` is minAvailable or maxUnavailable."""
     spec = {"selector": {"matchLabels": {"app": app or name}}, **(rule or {"minAvailable": 1})}
     return _object("policy/v1", "PodDisruptionBudget", name, namespace, spec)
+
+
+def autoscaler(name: str, namespace: str = "default", *, least: int = 2, most: int = 10) -> Object:
+    """A HorizontalPodAutoscaler of the Deployment of the same name."""
+    target = {"resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "minReplicas": least,
+        "maxReplicas": most,
+        "metrics": [{"type": "Resource", **target}],
+    }
+    return _object("autoscaling/v2", "HorizontalPodAutoscaler", name, namespace, spec)
 
 
 def quota(name: str, namespace: str, hard: dict[str, str]) -> Object:

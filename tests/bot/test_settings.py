@@ -109,6 +109,7 @@ def test_a_malformed_setting_is_not_also_told_as_missing() -> None:
         ("PROPOSAL_TTL", "9" * 400, "not a duration"),
         ("LISTEN_PORT", "80a", "not a valid integer"),
         ("LISTEN_PORT", "65536", "out of bounds"),
+        ("DATA_DIR", "~nobody-of-this-name/wk", "there is no home folder"),
         ("READ_ONLY", "perhaps", "not a valid boolean"),
         ("LOG_LEVEL", "LOUD", "none of the words"),
         ("CLUSTER_NAME", "x" * 61, "60 characters"),

@@ -136,7 +136,7 @@ class NodeAgent:
     def report_oom(self, node: str, container: Container, used: float) -> None:
         """The kernel's line, as node-problem-detector records it on the node."""
         found = self.store.find("nodes", "", node)
-        if found is None:
+        if found is None or node in self.cut_off:
             return
         process = container.name[:15]
         number = 20000 + self.rng.randrange(9000)

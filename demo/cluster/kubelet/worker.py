@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FIRST_BACKOFF = 10.0
 MAX_BACKOFF = 300.0
 RESET_AFTER = 600.0
+SANDBOX_SECONDS = 1.2
 SYNC_SECONDS = 12.0
 """How often a pod that waits is looked at again."""
 FOREGROUND_EXIT = 12.0
@@ -62,7 +63,7 @@ class PodWorker:
 
     def begin(self) -> None:
         self.publish()
-        self.agent.later(0.9, self._prepare)
+        self.agent.later(SANDBOX_SECONDS, self._prepare)
 
     def _prepare(self) -> None:
         """Volumes, then the sandbox with its address; a missing ConfigMap holds the pod in ContainerCreating."""
@@ -296,6 +297,8 @@ class PodWorker:
         container.later(self.agent.later(SYNC_SECONDS, lambda: self._start(container), background=True))
 
     def event(self, reason: str, message: str, container: Container | None = None, *, warning: bool = False) -> None:
+        if self.node in self.agent.cut_off:
+            return
         path = ""
         if container is not None:
             group = "initContainers" if container.init else "containers"
@@ -349,11 +352,10 @@ class PodWorker:
         self.stopping = True
         slowest = 0.2
         for container in self.containers:
-            busy = container.busy
             container.cancel()
             if container.running and container.run is not None:
                 slowest = max(slowest, container.run.stop_after)
-            if container.running or busy:
+            if container.running:
                 self.event("Killing", f"Stopping container {container.name}", container)
         self.agent.later(min(slowest, max(grace, 0.0)), lambda: self._stopped(grace))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -11,6 +12,7 @@ from k8s import model
 from tests.bot.store import examples
 
 NOW = examples.NOW
+Verdict = Literal["approve", "reject"]
 
 
 async def _card(store: engine.Database, incident_id: int) -> cards.IncidentCard:
@@ -20,12 +22,13 @@ async def _card(store: engine.Database, incident_id: int) -> cards.IncidentCard:
     return found
 
 
-async def _ended(store: engine.Database, row: proposals.Proposal, state: proposals.State, verdict: str = "") -> None:
+async def _ended(
+    store: engine.Database, row: proposals.Proposal, state: proposals.State, verdict: Verdict | None = None
+) -> None:
     async with store.begin() as tx:
         assert await tx.proposals.move(row.id, "proposed", state, NOW)
-        if verdict:
-            said = "approve" if verdict == "approve" else "reject"
-            await tx.proposals.decide(proposals.Decision(row.id, "U1", said, "why", NOW))
+        if verdict is not None:
+            await tx.proposals.decide(proposals.Decision(row.id, "U1", verdict, "why", NOW))
 
 
 async def test_an_incident_with_nothing_around_it(store: engine.Database) -> None:
@@ -138,7 +141,7 @@ async def test_the_status_tells_of_watches_incidents_and_what_waits(store: engin
         await tx.sweeps.claim(watch.id, NOW + examples.HOUR, "schedule", "a", NOW + examples.HOUR)
         status = await tx.cards.status(NOW + examples.MINUTE)
         elsewhere = await tx.cards.status(NOW, "prod-us")
-        later = await tx.cards.status(NOW + examples.HOUR)
+        later = await tx.cards.status(NOW + 2 * examples.HOUR)
     assert status.watches == (cards.WatchStatus(watch, done, 2), cards.WatchStatus(empty))
     assert status.open == (major, minor), "the most severe first"
     assert status.waiting == (cards.ProposalCard(waiting),)

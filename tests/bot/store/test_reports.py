@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 from bot.domain import cards, incidents, proposals
 from bot.store import engine
@@ -100,13 +101,17 @@ async def test_actions_are_counted_by_how_they_ended(store: engine.Database) -> 
     now = SINCE + HOUR
     kept = await _incident(store, "a", 1)
 
-    async def end(*steps: proposals.State, verdict: str = "", kind: str = "remedy", of: int | None = None) -> int:
+    async def end(
+        *steps: proposals.State,
+        verdict: Literal["approve", "reject"] | None = None,
+        kind: str = "remedy",
+        of: int | None = None,
+    ) -> int:
         row = await examples.proposed(store, kept.id, kind=kind, undo_of=of)
         before: proposals.State = "proposed"
         async with store.begin() as tx:
-            if verdict:
-                said = "approve" if verdict == "approve" else "reject"
-                await tx.proposals.decide(proposals.Decision(row.id, "U1", said, "", now))
+            if verdict is not None:
+                await tx.proposals.decide(proposals.Decision(row.id, "U1", verdict, "", now))
             for after in steps:
                 assert await tx.proposals.move(row.id, before, after, now)
                 before = after

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from bot.domain import ports
-from bot.store import engine
+from bot.store import engine, querying, views
 from tests.bot.store import examples
 
 NOW, LEASE, SECOND = examples.NOW, examples.LEASE, examples.SECOND
@@ -42,16 +42,11 @@ class Desk:
         """In how many seconds the next claim succeeds; None within a minute: never. Nothing stays claimed."""
         for seconds in range(61):
             async with self.store._connection() as connection:
-                found = await _views(connection).claim("x", begin + seconds * SECOND, LEASE)
+                queries = querying.Queries(connection)
+                found = await views.Views(queries).claim("x", begin + seconds * SECOND, LEASE)
             if found is not None:
                 return seconds
         return None
-
-
-def _views(connection: object) -> ports.Views:
-    from bot.store import querying, views
-
-    return views.Views(querying.Queries(connection))  # type: ignore[arg-type]
 
 
 async def _desk(store: engine.Database) -> Desk:

@@ -266,3 +266,75 @@ def test_a_number_field_needs_to_say_whether_decimals_are_allowed() -> None:
     with pytest.raises(SlackError) as caught:
         check_view(modal(field))
     assert "is_decimal_allowed" in caught.value.messages[0]
+
+
+ELEMENT_KINDS = st.sampled_from(
+    ["button", "overflow", "static_select", "radio_buttons", "checkboxes", "image", "plain_text_input", "number_input"]
+)
+ELEMENT_KEYS = st.sampled_from(
+    [
+        *("text", "value", "options", "option_groups", "initial_option", "initial_options", "confirm", "placeholder"),
+        *("max_length", "min_value", "slack_file", "image_url", "alt_text", "is_decimal_allowed", "style", "action_id"),
+    ]
+)
+
+
+@given(st.dictionaries(ELEMENT_KEYS, JSON), ELEMENT_KINDS, st.sampled_from(["actions", "accessory", "input"]))
+def test_nonsense_in_elements_is_refused_and_never_breaks_the_check(
+    element: dict[str, Any], kind: str, place: str
+) -> None:
+    element["type"] = kind
+    label = plain("x")
+    block = {
+        "actions": {"type": "actions", "elements": [element]},
+        "accessory": {"type": "section", "text": label, "accessory": element},
+        "input": {"type": "input", "label": label, "element": element},
+    }[place]
+    assert verdict([block]) in (None, "invalid_blocks")
+
+
+@given(JSON, JSON)
+def test_nonsense_in_views_is_refused_and_never_breaks_the_check(view: Any, blocks: Any) -> None:
+    for candidate in (view, {"type": "home", "blocks": blocks}, modal() | {"blocks": blocks, "title": view}):
+        try:
+            check_view(candidate)
+        except SlackError as error:
+            assert error.code == "invalid_arguments"  # noqa: PT017  # acceptance is fine too, anything else is not
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ({"type": "markdown", "text": "x" * 12_001}, "must be less than 12001 characters"),
+        ({"type": "rich_text", "elements": [{"type": "rich_text_table"}]}, "failed to match all allowed schemas"),
+        ({"type": "rich_text", "elements": [{"type": "rich_text_section"}]}, "missing required field: elements"),
+        ({"type": "table", "rows": [[{"type": "raw_text", "text": "x"}] * 21]}, "no more than 20 items allowed"),
+        ({"type": "table", "rows": [["x"]]}, "failed to match all allowed schemas"),
+        ({"type": "image", "alt_text": "x", "image_url": "u", "slack_file": {"id": "F1"}}, "only one image source"),
+        (actions({"type": "static_select", "action_id": "m", "option_groups": ["x"]})[0], "must provide an object"),
+        (actions(button("a", confirm={"title": plain("t")}))[0], "missing required field: text"),
+        ({"type": "section", "text": plain("x"), "accessory": {"type": "image"}}, "missing required field: image_url"),
+    ],
+)
+def test_further_malformed_blocks_are_refused_by_name(block: Any, problem: str) -> None:
+    assert any(problem in message for message in refused(block))
+
+
+def test_every_supported_block_and_element_is_accepted() -> None:
+    group = {"label": plain("g"), "options": [option()]}
+    text = {"type": "rich_text_section", "elements": [{"type": "text", "text": "x"}]}
+    accepted(
+        {"type": "markdown", "text": "**x**"},
+        {"type": "rich_text", "elements": [text]},
+        {"type": "table", "rows": [[{"type": "raw_text", "text": "x"}]]},
+        {"type": "image", "alt_text": "x", "slack_file": {"id": "F1"}, "title": plain("t")},
+        {"type": "context", "elements": [{"type": "image", "image_url": "https://x", "alt_text": "x"}, plain("x")]},
+        *actions({"type": "static_select", "action_id": "m", "option_groups": [group], "initial_option": option()}),
+        {"type": "section", "text": plain("x"), "accessory": {"type": "datepicker", "action_id": "d"}},
+        {"type": "input", "label": plain("L"), "hint": plain("h"), "element": {"type": "users_select"}},
+    )
+
+
+def test_markdown_and_tables_belong_in_messages() -> None:
+    with pytest.raises(SlackError, match="invalid_arguments"):
+        check_view(modal({"type": "markdown", "text": "x"}))
