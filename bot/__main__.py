@@ -96,7 +96,8 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _look(loaded: settings.Settings, parsed: argparse.Namespace) -> looks.Look:
-    telemetry.configure(stream=sys.stderr, level="WARNING", form=loaded.log_format, secrets=loaded.secrets)
+    # The look itself says what it could not see; libraries that warn of the same would only say it twice.
+    telemetry.configure(stream=sys.stderr, level="ERROR", form=loaded.log_format, secrets=loaded.secrets)
     from bot import main as composition
 
     with Progress(sys.stderr) as progress:

@@ -116,8 +116,14 @@ def seen_again(incident: Incident, problem: model.Problem, headline: str, now: d
     )
 
 
-def seen_clear(incident: Incident, now: datetime) -> Incident:
-    """The incident after a good sweep that covered it and did not find it: one step nearer to resolved, or resolved."""
+UNTOUCHED = "The problem is gone; nobody pressed anything here."
+
+
+def seen_clear(incident: Incident, now: datetime, resolution: str = UNTOUCHED) -> Incident:
+    """The incident after a good sweep that covered it and did not find it: one step nearer to resolved, or resolved.
+
+    `resolution` is what is told of how it ended, where it ends.
+    """
     cleared = replace(incident, clear_sweeps=incident.clear_sweeps + 1, clear_since=incident.clear_since or now)
     quiet = now - (cleared.clear_since or now)
     if cleared.flapping:
@@ -126,7 +132,7 @@ def seen_clear(incident: Incident, now: datetime) -> Incident:
         gone = cleared.clear_sweeps >= CLEAR_SWEEPS or quiet >= CLEAR_TIME
     if not gone:
         return cleared
-    return resolve(cleared, "The problem is gone; nobody pressed anything here.", now)
+    return resolve(cleared, resolution, now)
 
 
 def resolve(incident: Incident, resolution: str, now: datetime) -> Incident:

@@ -3,6 +3,7 @@
 Called by `collecting`; what comes out is redacted there.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from k8s import fields, model, objects, workloads
 
 EVENT_LINES = 12
 NODE_LINES = 10
+_COUNT = re.compile("[0-9]{1,6}")
+"""Of replicas. Whoever may write events may write anything into them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ def scaling(found: Sequence[model.Json]) -> dict[str, str]:
     if downs or not ups:
         return {}
     words = fields.text(ups[0], "message").split()
-    if len(words) < 4 or words[-2] != "from" or not (words[-1].isdigit() and words[-3].isdigit()):
+    if len(words) < 4 or words[-2] != "from" or not all(_COUNT.fullmatch(word) for word in (words[-1], words[-3])):
         return {}
     if words[-1] == "0":
         return {}

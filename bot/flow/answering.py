@@ -1,7 +1,7 @@
 """Answering: what `/watch` and App Home ask of the record. Reads only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot import errors
@@ -52,7 +52,7 @@ async def show(wired: ports.Ports, words: str) -> cards.IncidentCard:
         card = await tx.cards.incident(int(digits))
     if card is None:
         raise errors.NotPossible(f"There is no incident WK-{digits}. `/watch incidents` lists those there are.")
-    return card
+    return replace(card, approvers=wired.rules.policy.approvers)
 
 
 async def proposal(wired: ports.Ports, press: approvals.Press) -> proposals.Proposal:
@@ -118,14 +118,7 @@ async def places(wired: ports.Ports, words: str) -> Sequence[Place]:
 
 async def _place(wired: ports.Ports, active: Sequence[watches.Watch], parts: Sequence[str]) -> Place:
     namespace = parts[0]
-    watch = next((one for one in active if one.scope.includes(namespace)), None)
-    if watch is None:
-        raise errors.NotPossible(
-            f"No active watch looks at namespace `{namespace}`. `/watch list` shows what they see."
-        )
-    known = await wired.eyes.names(watch.cluster, "namespaces")
-    if namespace not in known:
-        raise errors.NotPossible(sayings.unknown("namespace", namespace, known))
+    watch = await _watch_of(wired, active, namespace)
     scope = model.Scope((namespace,))
     if len(parts) == 1:
         return Place(watch, scope)
@@ -141,9 +134,35 @@ async def _place(wired: ports.Ports, active: Sequence[watches.Watch], parts: Seq
     return Place(watch, scope, f"{kind}/{namespace}/{parts[2]}")
 
 
+async def _watch_of(wired: ports.Ports, active: Sequence[watches.Watch], namespace: str) -> watches.Watch:
+    """The first watch that looks at this namespace, in a cluster that has it."""
+    looking = [one for one in active if one.scope.includes(namespace)]
+    if not looking:
+        raise errors.NotPossible(
+            f"No active watch looks at namespace `{namespace}`. `/watch list` shows what they see."
+        )
+    known: set[str] = set()
+    away: errors.ClusterUnavailable | None = None
+    for watch in looking:
+        try:
+            names = await wired.eyes.names(watch.cluster, "namespaces")
+        except errors.ClusterUnavailable as error:
+            away = error
+            continue
+        if namespace in names:
+            return watch
+        known.update(names)
+    raise away or errors.NotPossible(sayings.unknown("namespace", namespace, sorted(known)))
+
+
 def concerns(place: Place, subject: model.ResourceRef) -> bool:
     """Whether an incident's subject lies in the place that was asked for."""
     scope = place.scope or place.watch.scope
     if subject.namespace and not scope.includes(subject.namespace):
         return False
-    return not place.workload or place.workload.lower() == str(subject).lower()
+    asked, named = place.workload.lower(), str(subject).lower()
+    if (
+        asked.startswith("pod/") and subject.kind != "Pod"
+    ):  # incidents are of workloads, whose names their pods begin with
+        return f"/{asked.removeprefix('pod/')}".startswith(f"/{subject.short}-".lower())
+    return not asked or asked == named

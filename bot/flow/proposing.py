@@ -140,7 +140,9 @@ async def publish(
         current = await tx.incidents.get(incident.id)
         if current is None:
             return
-        await tx.incidents.save(replace(current, diagnosis_wanted=False))
+        # What a sweep saw change while this was being diagnosed is wanted still.
+        wanted = current.diagnosis_wanted and current.causes != incident.causes
+        await tx.incidents.save(replace(current, diagnosis_wanted=wanted))
         await tx.incidents.release_diagnosis(incident.id)
         if not current.live:
             return
@@ -186,19 +188,28 @@ async def _tell(
 
 
 async def expire(wired: ports.Ports) -> int:
-    """Ends proposals that nobody answered in time, each with its own name; how many."""
+    """Ends proposals that nobody answered in time, each with its own name; how many.
+
+    Each in a transaction of its own: one that held the rows of several incidents could wait for a triage that waits for
+    it.
+    """
     now = wired.clock()
     async with wired.store.begin() as tx:
         rows = await tx.proposals.expired(now)
-        ended = 0
-        for row in rows:
-            incident = await tx.incidents.get(row.incident_id)
-            if incident is None or not await tx.proposals.move(row.id, "proposed", "expired", now):
-                continue
-            ended += 1
-            await _tell(tx, incident, "proposal:expired", now, {"kind": row.kind}, row.id)
-            for kind in _REPLIES[::2]:
-                await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
+    ended = 0
+    for row in rows:
+        ended += await _expire(wired, row, now)
     if ended:
         wired.bell.ring()
     return ended
+
+
+async def _expire(wired: ports.Ports, row: proposals.Proposal, now: datetime) -> bool:
+    async with wired.store.begin() as tx:
+        incident = await tx.incidents.get(row.incident_id)
+        if incident is None or not await tx.proposals.move(row.id, "proposed", "expired", now):
+            return False
+        await _tell(tx, incident, "proposal:expired", now, {"kind": row.kind}, row.id)
+        for kind in _REPLIES[::2]:
+            await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
+    return True

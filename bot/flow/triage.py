@@ -3,7 +3,7 @@
 Serialised per cluster, so that two sweeps that end together cannot open one problem twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +13,8 @@ from k8s import detection, model, redact
 FORGET_AFTER = timedelta(minutes=30)
 """A finding not seen for this long starts its grace anew when it comes back."""
 RECURRENCE = timedelta(days=30)
+_DONE = frozenset(("unknown", "verified", "not-verified", "undone"))
+"""States of a proposal that something was, or may have been, written for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class _Triage:
     async def open(self, problem: model.Problem) -> None:
         cluster = self.watch.cluster
         last = await self.tx.incidents.last_resolved(cluster, problem.subject)
-        if incidents.is_old_signal(problem, last, self.now):
+        if incidents.is_old_signal(problem, last, self.now) and not await self._unwatched(last):
             return
         key = incidents.fingerprint(cluster, problem)
         past = await self.tx.incidents.past(cluster, key, self.now - RECURRENCE)
@@ -133,6 +135,11 @@ class _Triage:
         await self._tell("incident:opened", opened, data)
         await self._show(opened, self.now + self.wired.rules.first_post_delay)
 
+    async def _unwatched(self, last: incidents.Incident | None) -> bool:
+        """Whether that episode only ended because its watch was removed: then its signals are no echo."""
+        watch = None if last is None else await self.tx.watches.get(last.watch_id)
+        return watch is not None and watch.state == "removed"
+
     async def _flap(self, last: incidents.Incident, problem: model.Problem) -> None:
         """The third time within the hour: the last thread goes on, and nothing new is posted."""
         again = incidents.seen_again(last, problem, redact.redact(problem.primary.message), self.now)
@@ -143,11 +150,10 @@ class _Triage:
 
     async def calm(self, one: incidents.Incident) -> None:
         """A good sweep did not find it. Resolves after the second one (or enough time)."""
-        calmer = incidents.seen_clear(one, self.now)
-        if calmer.state == "resolved":
-            running = [row for row in await self.tx.proposals.of_incident(one.id) if row.state in proposals.RUNNING]
-            if running:
-                return
+        rows = await self.tx.proposals.of_incident(one.id)
+        calmer = incidents.seen_clear(one, self.now, _ended(rows))
+        if calmer.state == "resolved" and any(row.state in proposals.RUNNING for row in rows):
+            return
         await self.tx.incidents.save(calmer)
         if calmer.state == "resolved":
             self.resolved.append(calmer.id)
@@ -170,6 +176,12 @@ class _Triage:
 
     async def _show(self, one: incidents.Incident, due: datetime, *, paced: bool = False) -> None:
         await self.tx.views.want("parent", channel=one.channel, incident_id=one.id, due=due, paced=paced)
+
+
+def _ended(rows: Sequence[proposals.Proposal]) -> str:
+    """How an incident ended whose problem is gone. What was done here may have helped: it is told, not claimed."""
+    done = [f"{row.kubectl} ({row.state.replace('-', ' ')})" for row in rows if row.state in _DONE]
+    return f"The problem is gone. Done here before: {'; '.join(done)}." if done else incidents.UNTOUCHED
 
 
 def _shown(one: incidents.Incident) -> tuple[object, ...]:

@@ -132,6 +132,10 @@ async def _resolve(
     resolution = f"Fixed: {turn.proposal.kubectl}{by}. {after.reason or after.progress}"
     resolved = incidents.resolve(current, resolution, now)
     await tx.incidents.save(resolved)
+    for row in await tx.proposals.of_incident(current.id):
+        if row.state == "proposed" and row.kind == "remedy":  # asked for while an execution of unknown end was verified
+            await tx.proposals.move(row.id, "proposed", "superseded", now)
+            await _tell(tx, turn, "proposal:superseded", now, {"why": "the problem is gone"}, row.id)
     await tx.trail.append(
         audit.Event(
             "incident:resolved", current.cluster, "watchkeeper", now, current.id, None, {"resolution": resolution}

@@ -58,7 +58,8 @@ def parse(url: str) -> Address:
     faults: list[str] = []
     try:
         parts = urllib.parse.urlsplit(f"postgresql://{rest}")
-        _ = parts.port
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _ = urllib.parse.urlsplit(f"//{host}").port
         options = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
         raise errors.ConfigurationError(
@@ -75,7 +76,7 @@ def parse(url: str) -> Address:
     if options.get("sslmode", "prefer") not in SSL_MODES:
         faults.append(f"DATABASE_URL: sslmode is one of {', '.join(SSL_MODES)}")
     try:
-        timeout = float(options.pop("connect_timeout", 0) or DEFAULT_TIMEOUT)
+        timeout = float(options.pop("connect_timeout", 0)) or DEFAULT_TIMEOUT
     except ValueError:
         timeout = DEFAULT_TIMEOUT
         faults.append("DATABASE_URL: connect_timeout is a number of seconds")
@@ -86,4 +87,4 @@ def parse(url: str) -> Address:
     if faults:
         raise errors.ConfigurationError(*faults)
     query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
-    return Address(urllib.parse.urlunsplit(("postgresql", parts.netloc, parts.path, query, "")), timeout)
+    return Address(f"postgresql://{parts.netloc}{parts.path}" + (f"?{query}" if query else ""), timeout)

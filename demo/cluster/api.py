@@ -110,7 +110,7 @@ class Api:
         target, verb = request.target, request.verb
         if target.subresource:
             return self._subresource(request)
-        if verb not in target.resource.verbs:
+        if verb not in target.resource.verbs or not _fits(verb, target):
             raise errors.method_not_allowed(target.resource)
         if request.query.get("dryRun", "All") != "All":
             raise _bad_dry_run(verb, request.query["dryRun"])
@@ -148,7 +148,7 @@ class Api:
     def page(self, request: Request) -> Object:
         """One page. The pages of one list are cut from the snapshot of its first page."""
         resource, query = request.target.resource, request.query
-        limit = int(query.get("limit") or 0)
+        limit = _number(query.get("limit"), "limit") or 0
         start = 0
         if token := query.get("continue"):
             revision, start, objects = self._continue(resource, token)
@@ -314,12 +314,26 @@ def delete_options(request: Request) -> DeleteOptions:
     orphan = body.get("orphanDependents")
     propagation = body.get("propagationPolicy") or request.query.get("propagationPolicy") or ""
     return DeleteOptions(
-        grace=None if grace is None else int(grace),
+        grace=_number(grace, "gracePeriodSeconds"),
         propagation=propagation or ("Orphan" if orphan else ""),
         uid=preconditions.get("uid") or "",
         resource_version=preconditions.get("resourceVersion") or "",
         dry_run=request.dry_run,
     )
+
+
+def _fits(verb: str, target: Target) -> bool:
+    """Objects are created in a collection of one namespace, and changed by their name."""
+    if verb == "create":
+        return not target.name and bool(target.namespace or not target.resource.namespaced)
+    return verb not in ("update", "patch") or bool(target.name)
+
+
+def _number(value: Any, name: str) -> int | None:
+    try:
+        return None if value in (None, "") else int(value)
+    except (TypeError, ValueError) as error:
+        raise errors.bad_request(f"unable to convert {name} {value!r}: invalid syntax") from error
 
 
 def _snapshot_key(resource: Resource) -> str:

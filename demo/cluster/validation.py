@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from demo.cluster.errors import Cause
-from demo.cluster.objects import Object, containers_of, labels_of, name_of, quantity
+from demo.cluster.objects import Object, labels_of, name_of, quantity
 from demo.cluster.resources import Resource
 from demo.cluster.selectors import matches
 
@@ -188,13 +188,3 @@ def _pod_update(spec: Object, old: Object) -> list[Cause]:
     if frozen(spec) != frozen(old):
         return [Cause("FieldValueForbidden", _POD_UPDATE, "spec")]
     return []
-
-
-def quantities_are_valid(spec: Object) -> bool:
-    """Whether every amount in the resources of a pod spec can be read."""
-    try:
-        for container in containers_of(spec):
-            _amounts(container.get("resources") or {}, "")
-    except ValueError:
-        return False
-    return True

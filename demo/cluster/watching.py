@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from demo.cluster.api import Api, Request
-from demo.cluster.errors import ApiError, expired
+from demo.cluster.errors import ApiError, bad_request, expired
 from demo.cluster.objects import Object, namespace_of
 from demo.cluster.selectors import parse_fields, parse_labels, selected
 from demo.cluster.store import Change, Store
@@ -38,6 +38,9 @@ class Watches:
         by_label = parse_labels(query["labelSelector"]) if query.get("labelSelector") else None
         by_field = parse_fields(query["fieldSelector"], resource.storage) if query.get("fieldSelector") else None
         namespace = request.target.namespace if resource.namespaced else ""
+        version = query.get("resourceVersion") or "0"
+        if not version.isdigit():
+            raise bad_request(f"invalid resource version {version!r}: strconv.ParseUint: parsing: invalid syntax")
 
         def wanted(obj: Object) -> bool:
             return (not namespace or namespace_of(obj) == namespace) and selected(obj, by_label, by_field)

@@ -116,6 +116,9 @@ def _check_attachments(attachments: Sequence[Any]) -> None:
             report.raise_if_any("invalid_attachments")
             continue
         report.only_keys(attachment, _ATTACHMENT_KEYS, pointer)
+        for key in ("text", "fallback", "color", "title", "pretext", "footer"):
+            if attachment.get(key) is not None:
+                report.string(attachment[key], f"{pointer}/{key}", POST_TEXT, at_least=0)
         report.raise_if_any("invalid_attachments")
         if not any(
             attachment.get(key) for key in ("text", "fallback", "blocks", "title", "pretext", "image_url", "fields")

@@ -78,7 +78,7 @@ def check_element(element: Any, pointer: str, allowed: Collection[str], report: 
         report.add("must provide an object", pointer)
         return
     kind = element.get("type")
-    if kind not in allowed or not isinstance(kind, str):
+    if not isinstance(kind, str) or kind not in allowed:
         report.add(f"unsupported type: {kind}" if kind else "missing required field: type", f"{pointer}/type")
         return
     report.only_keys(element, {"type", *(() if kind == "image" else ("action_id",)), *_KEYS[kind]}, pointer)
@@ -188,16 +188,18 @@ def _check_option(option: Any, pointer: str, report: Report, *, plain_only: bool
 
 def _check_initial_options(element: Mapping[str, Any], pointer: str, report: Report) -> None:
     """What is chosen at first must be among the choices, exactly."""
-    groups = element.get("option_groups") or []
-    choices = [
-        *(element.get("options") or []),
-        *(o for g in groups if isinstance(g, Mapping) for o in g.get("options") or []),
-    ]
+    groups = [group for group in _listed(element, "option_groups") if isinstance(group, Mapping)]
+    choices = [*_listed(element, "options"), *(option for group in groups for option in _listed(group, "options"))]
     if element.get("initial_option") is not None and element["initial_option"] not in choices:
         report.add("`initial_option` must match one of the options", f"{pointer}/initial_option")
-    for index, option in enumerate(element.get("initial_options") or []):
+    for index, option in enumerate(_listed(element, "initial_options")):
         if option not in choices:
             report.add("`initial_options` must match the options", f"{pointer}/initial_options/{index}")
+
+
+def _listed(value: Mapping[str, Any], key: str) -> list[Any]:
+    found = value.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _check_plain_text_input(element: Mapping[str, Any], pointer: str, report: Report) -> None:

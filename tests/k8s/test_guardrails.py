@@ -238,6 +238,24 @@ def test_a_pod_of_another_workload_is_outside() -> None:
     assert not judged(DELETE, other_owner).allowed
 
 
+def test_only_the_pod_of_the_action_is_ever_deleted() -> None:
+    target = raw.broken_rollout(owner=raw.workload())
+    plan = catalogue.plan(DELETE, target_for(DELETE), raw.NOW)
+    whole_deployment = replace(plan, operations=(model.Operation("delete", raw.API),))
+    (reason,) = judged(DELETE, target, plan=whole_deployment).reasons
+    assert "is not what delete-pod writes" in reason
+    sibling = model.ResourceRef("Pod", "payments", "api-h5-b", "pod-2")
+    other = replace(target_for(DELETE), object=raw.pod("api-h5-b", uid="pod-2", ready=False))
+    (reason,) = judged(DELETE, other, plan=replace(plan, operations=(model.Operation("delete", sibling),))).reasons
+    assert "is not what delete-pod writes" in reason
+
+
+def test_a_claim_of_ownership_across_namespaces_leads_nowhere() -> None:
+    foreign = raw.pod(namespace="other")
+    subject = model.ResourceRef("Pod", "other", "api-h5-a", "pod-1")
+    assert not judged(RESTART, replace(raw.broken_rollout(), pods=(foreign,)), subject=subject).allowed
+
+
 names = st.sampled_from(("api", "web", "kube-proxy"))
 kinds = st.sampled_from(("Deployment", "StatefulSet", "Pod", "Node", "Secret", "ClusterRole"))
 spaces = st.sampled_from(("payments", "kube-system", ""))

@@ -330,6 +330,8 @@ SURVIVORS = [
     '{"level":"error","msg":"connect ECONNREFUSED 10.0.0.7:5432"}',
     "kind: ConfigMap\ndata:\n  greeting: hello",
     "token: {}",
+    "compare (password=) and (token=[redacted:github]).",
+    "token=,",
     "credentials: [{name: x}]",
     "-----BEGIN CERTIFICATE-----\nshort\n-----END CERTIFICATE-----",
 ]

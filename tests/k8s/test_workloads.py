@@ -206,8 +206,8 @@ def spec_of(**spec: Any) -> model.Json:
         ({}, {"resources": {"requests": {"cpu": 2}}}, "cpu request none → 2"),
         ({}, {"livenessProbe": {"httpGet": {}}}, "liveness probe added"),
         (
-            {"readinessProbe": {"periodSeconds": 5, "httpGet": {"path": "/a"}}},
-            {"readinessProbe": {"periodSeconds": 9, "httpGet": {"path": "/b"}}},
+            {"readinessProbe": {"periodSeconds": 5, "timeoutSeconds": 1, "httpGet": {"path": "/a"}}},
+            {"readinessProbe": {"periodSeconds": 9, "timeoutSeconds": 1, "httpGet": {"path": "/b"}}},
             "readiness probe changed: httpGet, periodSeconds 5 → 9",
         ),
         ({"ports": [{"containerPort": 80}]}, {}, "port 80/TCP removed"),

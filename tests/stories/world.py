@@ -85,9 +85,15 @@ class World:
         bot = Bot(process, log)
         self._bots.append(bot)
         if wait:
-            alive = sum(one.process.returncode is None for one in self._bots)
-            await self.slack.wait_connected(count=alive, within=READY)
+            await self._connected()
         return bot
+
+    async def _connected(self) -> None:
+        alive = sum(one.process.returncode is None for one in self._bots)
+        try:
+            await self.slack.wait_connected(count=alive, within=READY)
+        except TimeoutError:
+            raise AssertionError(f"the bot is not connected within {READY:g} s\n{self.tale()}") from None
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

@@ -98,7 +98,7 @@ def waiting_line(card: cards.ProposalCard, open_: Sequence[incidents.Incident]) 
     what = text.prose(wording.back(row.action) if undo else wording.what(row.action))
     return text.dotted(
         (
-            f"*{name}* {text.prose(row.action.workload.short, 120)}",
+            f"• *{name}* {text.prose(row.action.workload.short, 120)}",
             f"{'undo, ' if undo else ''}{what}",
             f"expires {text.time_of_day(row.expires_at)}",
         )
@@ -125,7 +125,7 @@ def watch_line(one: cards.WatchStatus) -> str:
     watch = one.watch
     return text.dotted(
         (
-            f"{text.bold(watch.name, 80)} {text.prose(watch.cluster, 80)}",
+            f"• {text.bold(watch.name, 80)} {text.prose(watch.cluster, 80)}",
             _namespaces(watch),
             f"mode {watch.mode}",
             f"<#{watch.channel}>" if _is_channel(watch.channel) else text.prose(watch.channel, 80),

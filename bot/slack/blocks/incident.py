@@ -5,7 +5,7 @@ it; beside a bar in the colour of the state: the cause with its evidence, the ac
 and the buttons. What is longer stands in the thread (`thread`).
 """
 
-from bot.domain import cards, diagnoses, incidents, proposals
+from bot.domain import cards, incidents, proposals
 from bot.slack.blocks import buttons, limits, messages, text, wording
 
 DIFF_LINES = 6
@@ -17,10 +17,8 @@ ANYONE = "*"
 def parent(card: cards.IncidentCard, *, pressable: bool = True) -> messages.Message:
     """The whole incident in one message. Not `pressable`: without buttons, for an answer that nobody will edit."""
     incident = card.incident
-    attached = [_cause(card), _action(card)]
-    facts = [_facts(card), _warnings(card), _memory(card)]
-    if any(facts):
-        attached.append(limits.context(text.lines(facts)))
+    attached = [_cause(card), _context(_confidence(card)), _action(card)]
+    attached.append(_context(text.lines((_facts(card), _warnings(card), _memory(card)))))
     if pressable:
         attached += buttons.row(card)
     return limits.message(
@@ -29,6 +27,10 @@ def parent(card: cards.IncidentCard, *, pressable: bool = True) -> messages.Mess
         attached=[block for block in attached if block],
         color=wording.color(incident),
     )
+
+
+def _context(rendered: str) -> messages.Block:
+    return limits.context(rendered) if rendered else {}
 
 
 def notification(card: cards.IncidentCard) -> str:
@@ -74,23 +76,23 @@ def _cause(card: cards.IncidentCard) -> messages.Block:
     if found is None:
         doing = "_The cause is being looked for._" if card.incident.live else "_It ended before its cause was found._"
         return limits.section(f"{text.prose(card.incident.headline, CAUSE)}\n{doing}", limit=1500)
-    again = "_Being looked at again: what is seen has changed, or somebody asked._"
-    return limits.section(
-        text.lines(
-            (
-                f"*Cause:* {text.prose(found.cause, CAUSE)}",
-                _confidence(found),
-                again if card.incident.diagnosis_wanted and card.incident.live else "",
-            )
-        ),
-        limit=1800,
-    )
+    return limits.section(f"*Cause:* {text.prose(found.cause, CAUSE) or 'not known'}", limit=1800)
 
 
-def _confidence(found: diagnoses.Diagnosis) -> str:
+def _confidence(card: cards.IncidentCard) -> str:
+    """How sure the cause is, and why; of no use any more once it is over."""
+    found = card.diagnosis
+    if found is None or not card.incident.live:
+        return ""
     by = " (by the model)" if found.by == "model" else ""
     reason = text.prose(found.reason, 200)
-    return f"Confidence {found.confidence}{by}{f': {reason}' if reason else ''}"
+    again = "_Being looked at again: what is seen has changed, or somebody asked._"
+    return text.lines(
+        (
+            f"Confidence {found.confidence}{by}{f': {reason}' if reason else ''}",
+            again if card.incident.diagnosis_wanted else "",
+        )
+    )
 
 
 def _action(card: cards.IncidentCard) -> messages.Block:
@@ -156,7 +158,7 @@ def kubectl(row: proposals.Proposal) -> str:
 def _changes(row: proposals.Proposal) -> str:
     if not row.diff:
         return "The dry run shows no changed field."
-    return f"Changes:\n{text.block(row.diff, most=DIFF_LINES, width=120, limit=900, rest=' in the thread')}"
+    return text.block(row.diff, most=DIFF_LINES, width=120, limit=900, rest=" in the thread")
 
 
 def _facts(card: cards.IncidentCard) -> str:
@@ -164,18 +166,22 @@ def _facts(card: cards.IncidentCard) -> str:
     if card.remedy is None or card.remedy.proposal.state != "proposed" or not card.incident.live:
         return ""
     row = card.remedy.proposal
-    return text.lines((radius(row), _decision(card, row)))
+    told = (row.blast.ready, row.blast.desired) == (card.incident.ready, card.incident.desired)
+    return text.lines((radius(row, with_ready=not told), _decision(card, row)))
 
 
-def radius(row: proposals.Proposal) -> str:
-    """Rendered: `Touches 3 pods · 0 of 3 ready now · disruption budget allows 1 · can be undone`."""
+def radius(row: proposals.Proposal, *, with_ready: bool = True) -> str:
+    """Rendered: `Touches 3 pods · 0 of 3 ready now · disruption budget allows 1 · can be undone`.
+
+    Without the ready count where the first line of the message says the same.
+    """
     blast = row.blast
     budget = "no disruption budget" if blast.headroom is None else f"disruption budget allows {blast.headroom}"
     final = text.prose(row.irreversible, 160).rstrip(".") or "there is no way back"
     return text.dotted(
         (
             f"Touches {text.count(blast.pods, 'pod')}",
-            f"{blast.ready} of {blast.desired} ready now",
+            f"{blast.ready} of {blast.desired} ready now" if with_ready else "",
             budget,
             text.prose(blast.note, 160).rstrip("."),
             "can be undone" if row.inverse is not None else f"*cannot be undone*: {final}",

@@ -36,7 +36,7 @@ _BROKEN = {
     "ReplicasMissing": "missing replicas",
     "StatefulSetStuck": "stuck at one of its pods",
     "DaemonSetIncomplete": "missing from some nodes",
-    "JobFailed": "failed",
+    "JobFailed": "failing: its runs are used up",
     "CronJobBroken": "not running its jobs",
     "HPABroken": "not being scaled",
     "PDBBlocking": "blocking evictions",

@@ -1,11 +1,14 @@
 """Fixtures of the Slack tests: golden files, rewritten with `pytest tests/bot/slack --update-golden`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bot.store import engine
+from tests.bot.slack import desks
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,3 +31,9 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
         assert rendered == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture
+async def desk(store: engine.Database) -> AsyncIterator[desks.Desk]:
+    async with desks.desk(store) as made:
+        yield made

@@ -236,9 +236,7 @@ async def test_a_server_that_restarts_is_away_and_then_back_with_all_that_was_ke
             store = engine.Database(url)
             watch = await examples.watched(store)
             with pytest.raises(errors.StoreUnavailable):
-                async with store.begin() as tx:
-                    await asyncio.to_thread(server.pause)
-                    await tx.watches.all()
+                await _pause_half_way(server, store)
             await _unavailable(store)
             await asyncio.to_thread(server.resume)
             async with store.begin() as tx:
@@ -246,3 +244,9 @@ async def test_a_server_that_restarts_is_away_and_then_back_with_all_that_was_ke
             await store.close()
     finally:
         server.stop()
+
+
+async def _pause_half_way(server: postgres.Server, store: engine.Database) -> None:
+    async with store.begin() as tx:
+        await asyncio.to_thread(server.pause)
+        await tx.watches.all()

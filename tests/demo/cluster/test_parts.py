@@ -1,6 +1,5 @@
 """The small parts by themselves: quantities, selectors, rollout arithmetic, time, events, images."""
 
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -167,4 +166,3 @@ def test_a_seed_decides_the_names() -> None:
     first, second = SimulatedCluster(seed=1), SimulatedCluster(seed=2)
     assert first.store.new_uid() != second.store.new_uid()
     assert first.token("reader") != second.token("reader")
-    assert random.Random(1).random() == random.Random(1).random()

@@ -71,7 +71,7 @@ def test_json_patch_refusals(operation: Any, code: int) -> None:
     assert document == {"a": 1, "l": [1]}
 
 
-POD = {
+POD: dict[str, Any] = {
     "containers": [
         {"name": "api", "image": "api:1", "ports": [{"containerPort": 80}], "env": [{"name": "A", "value": "1"}]},
         {"name": "side", "image": "side:1"},
@@ -97,7 +97,7 @@ POD = {
             {"containers": [{"name": "api", "env": None}]},
             ("containers", 0),
             {k: v for k, v in POD["containers"][0].items() if k != "env"},
-        ),  # type: ignore[attr-defined]
+        ),
         ({"tolerations": [{"key": "b"}]}, ("tolerations",), [{"key": "b"}]),
         ({"imagePullSecrets": [{"name": "two"}]}, ("imagePullSecrets",), [{"name": "one"}, {"name": "two"}]),
         (

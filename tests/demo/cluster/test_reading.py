@@ -239,7 +239,8 @@ async def test_pods_with_two_containers_need_a_name_for_the_log(start: Start, ra
     name = cluster.pods("web", "two")[0]["metadata"]["name"]
     answer = await raw(cluster, "GET", f"/api/v1/namespaces/web/pods/{name}/log")
     assert answer.json["message"] == f"a container name must be specified for pod {name}, choose one of: [two side]"
-    await cluster.wait_for(lambda: cluster.timeline.seconds > 8)
+    side = cluster.get("pods", name, "web")["status"]["containerStatuses"][1]["containerID"]
+    await cluster.wait_for(lambda: bool(cluster.kubelets.logs.lines(side)))
     assert (await raw(cluster, "GET", f"/api/v1/namespaces/web/pods/{name}/log?container=side")).body == b"I am side\n"
 
 

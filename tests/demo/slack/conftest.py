@@ -1,6 +1,7 @@
 """A running stand-in, clients for it, and a Bolt app as the bot builds one."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -57,10 +58,11 @@ def app_of(slack: SlackStandIn) -> AsyncApp:
 @pytest.fixture
 async def connect(slack: SlackStandIn) -> AsyncIterator[Connect]:
     """Connects Bolt apps to `slack` by Socket Mode, and closes them."""
-    async for opened in connector(slack):
+    async with connector(slack) as opened:
         yield opened
 
 
+@asynccontextmanager
 async def connector(slack: SlackStandIn) -> AsyncIterator[Connect]:
     handlers: list[Any] = []
 
@@ -70,9 +72,11 @@ async def connector(slack: SlackStandIn) -> AsyncIterator[Connect]:
         await handler.connect_async()
         await slack.wait_connected(len(handlers))
 
-    yield connect
-    for handler in handlers:
-        await handler.close_async()
+    try:
+        yield connect
+    finally:
+        for handler in handlers:
+            await handler.close_async()
 
 
 def button(action_id: str, label: str = "Press", **details: Any) -> dict[str, Any]:

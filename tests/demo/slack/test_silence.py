@@ -14,7 +14,7 @@ from tests.demo.slack.conftest import Clock, Connect, actions, app_of, button, c
 
 @pytest.fixture
 async def slow(impatient: SlackStandIn) -> AsyncIterator[Connect]:
-    async for opened in connector(impatient):
+    async with connector(impatient) as opened:
         yield opened
 
 
