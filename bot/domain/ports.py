@@ -147,7 +147,9 @@ class Proposals(Protocol):
         """Those still `proposed` past their expiry (locked; those that another replica holds are skipped)."""
         ...
 
-    async def recent_executions(self, cluster: str, since: datetime) -> guardrails.History: ...
+    async def recent_executions(self, cluster: str, since: datetime, *, besides: int = 0) -> guardrails.History:
+        """What was begun on the cluster since then, `besides` the execution of this proposal."""
+        ...
 
 
 class Executions(Protocol):

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from bot import errors
 from bot.domain import audit, incidents, ports, proposals, watches
 from k8s import guardrails, model, redact
@@ -43,26 +45,17 @@ async def take(wired: ports.Ports) -> Job | None:
     return job
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How an execution ended, and, where its answer never came, what a look at the cluster showed."""
-
-    outcome: model.Outcome
-    there: bool | None = None
-    """For `unknown`: whether the change is there; None where the target is gone or could not be looked at."""
-
-
-async def do(wired: ports.Ports, job: Job) -> Ended:
+async def do(wired: ports.Ports, job: Job) -> model.Outcome:
     """Does it, renewing the lease meanwhile. The executor asks for the lease once more right before it writes."""
     hand = wired.hands(job.incident.cluster)
     if hand is None:
-        return Ended(model.Outcome("refused", "Read-only: nothing is changed in any cluster from here."))
+        return model.Outcome("refused", "Read-only: nothing is changed in any cluster from here.")
     async with _renewing(wired, job.execution):
         outcome = await _execute(wired, job, hand)
         if outcome.status != "unknown":
-            return Ended(outcome)
+            return outcome
         there, seen = await _seen(job, hand)
-        return Ended(model.Outcome("unknown", f"{outcome.detail} {seen}", outcome.pre_image, outcome.moved), there)
+        return model.Outcome("unknown", f"{outcome.detail} {seen}", outcome.pre_image, outcome.moved, there)
 
 
 async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand) -> model.Outcome:
@@ -85,12 +78,11 @@ async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand) -> model.Outc
         return model.Outcome("failed", f"The cluster did not answer, and nothing was written: {error}")
 
 
-async def finish(wired: ports.Ports, job: Job, ended: Ended) -> bool:
+async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
     """Records how it ended, and starts its verification. False where the row was taken over meanwhile."""
     now = wired.clock()
-    outcome = ended.outcome
-    told = model.Outcome(
-        outcome.status, redact.redact(outcome.detail), outcome.pre_image, tuple(map(redact.redact, outcome.moved))
+    told = msgspec.structs.replace(
+        outcome, detail=redact.redact(outcome.detail), moved=tuple(map(redact.redact, outcome.moved))
     )
     async with wired.store.begin() as tx:
         await tx.incidents.lock(job.incident.cluster)
@@ -99,7 +91,7 @@ async def finish(wired: ports.Ports, job: Job, ended: Ended) -> bool:
         await tx.proposals.move(job.proposal.id, "executing", told.status, now)
         data = {"status": told.status, "detail": told.detail, "moved": list(told.moved)}
         await _tell(tx, job, "execution:ended", now, data)
-        if told.status == "succeeded" or ended.there:
+        if told.status == "succeeded" or told.written:
             await tx.verifications.start(job.proposal.id, now)
             if job.proposal.undo_of is not None:
                 await _undone(tx, job, job.proposal.undo_of, now)
@@ -128,7 +120,7 @@ async def _look_at(wired: ports.Ports, job: Job) -> None:
     if hand is not None:
         there, seen = await _seen(job, hand)
     detail = f"The process that executed this died before it could say how it ended. {seen} It is not tried again."
-    await finish(wired, job, Ended(model.Outcome("unknown", detail), there))
+    await finish(wired, job, model.Outcome("unknown", detail, written=there))
 
 
 async def _seen(job: Job, hand: ports.Hand) -> tuple[bool | None, str]:
@@ -150,9 +142,9 @@ async def _job(wired: ports.Ports, tx: ports.Tx, execution: proposals.Execution,
     if proposal is None or incident is None:
         raise errors.NotPossible(f"Execution {execution.id} has lost its proposal: the database was changed by hand.")
     watch = await tx.watches.get(incident.watch_id)
-    history = await tx.proposals.recent_executions(incident.cluster, now - wired.rules.history)
-    others = tuple(past for past in history.executions if past.status != "executing")
-    return Job(execution, proposal, incident, watch, guardrails.History(others))
+    since = now - wired.rules.history
+    history = await tx.proposals.recent_executions(incident.cluster, since, besides=proposal.id)
+    return Job(execution, proposal, incident, watch, history)
 
 
 async def _undone(tx: ports.Tx, job: Job, original: int, now: datetime) -> None:

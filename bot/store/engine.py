@@ -31,9 +31,10 @@ SESSION = {
     "timezone": "UTC",
     "statement_timeout": "15s",
     "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "10s",
 }
-"""Of every session, given when it connects: nothing here may wait for ever, whatever the server's own settings are."""
+"""Of every session, given when it connects: nothing here may wait for ever, whatever the server's own settings are. A
+process that is frozen within a transaction holds up the others for ten seconds, not for as long as it is frozen."""
 
 
 class Database:
@@ -49,6 +50,7 @@ class Database:
             pool_timeout=pool_timeout,
             pool_pre_ping=True,
             pool_recycle=STALE_AFTER,
+            hide_parameters=True,
             json_serializer=columns.dumps,
             json_deserializer=msgspec.json.decode,
         )

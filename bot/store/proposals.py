@@ -132,7 +132,7 @@ class Proposals:
         )
         return [value(row) for row in await self._queries.all(late)]
 
-    async def recent_executions(self, cluster: str, since: datetime) -> guardrails.History:
+    async def recent_executions(self, cluster: str, since: datetime, *, besides: int = 0) -> guardrails.History:
         """Begun since then, oldest first. Status: `executing`, or what the proposal has become by it."""
         begun = (
             sa.select(
@@ -141,10 +141,11 @@ class Proposals:
                 TABLE.c.state,
                 executions.TABLE.c.started_at,
                 executions.TABLE.c.state.label("execution"),
+                executions.TABLE.c.outcome,
             )
             .join(executions.TABLE, executions.TABLE.c.proposal_id == TABLE.c.id)
             .join(incidents.TABLE, incidents.TABLE.c.id == TABLE.c.incident_id)
-            .where(incidents.TABLE.c.cluster == cluster, executions.TABLE.c.started_at >= since)
+            .where(incidents.TABLE.c.cluster == cluster, executions.TABLE.c.started_at >= since, TABLE.c.id != besides)
             .order_by(executions.TABLE.c.started_at, executions.TABLE.c.id)
         )
         return guardrails.History(tuple(_past(row) for row in await self._queries.all(begun)))
@@ -155,6 +156,14 @@ def _past(row: querying.Row) -> guardrails.PastExecution:
         action_name=model.name_of(row.action),
         workload=model.subject_of(row.action),
         at=row.started_at,
-        status="executing" if row.execution == "executing" else row.state,
+        status=_status(row),
         inverse=row.inverse,
     )
+
+
+def _status(row: querying.Row) -> str:
+    """An unknown end after which the cluster was seen without the change is a failed one: nothing waits for it."""
+    if row.execution == "executing":
+        return "executing"
+    seen_without = row.state == "unknown" and row.outcome is not None and row.outcome.written is False
+    return "failed" if seen_without else str(row.state)

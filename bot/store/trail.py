@@ -14,6 +14,7 @@ from bot.store import columns, querying, tables
 TABLE = querying.table(tables.Audit)
 HEAD = querying.table(tables.AuditHead)
 BATCH = 1_000
+"""Entries read or written by one statement: the driver takes 32,767 parameters in one, and an entry has ten."""
 CHECKED = 10_000
 """So many of the newest entries of each chain shown are checked with a page; `verify` checks all."""
 
@@ -70,7 +71,8 @@ class Trail:
                 }
             )
             previous = digest
-        await self._queries.count(sa.insert(TABLE).values(rows))
+        for start in range(0, len(rows), BATCH):
+            await self._queries.count(sa.insert(TABLE).values(rows[start : start + BATCH]))
         await self._queries.count(sa.update(HEAD).where(HEAD.c.chain == chain).values(seq=seq, hash=previous))
 
     async def page(

@@ -210,7 +210,10 @@ class Reader:
         return bool((answer.get("status") or {}).get("allowed"))
 
     async def read_target(self, action: model.Action) -> model.Target:
-        """All that an action rests on, fresh. A target that is gone is no error: its `object` is None."""
+        """All that an action rests on, fresh. A target that is gone is no error: its `object` is None.
+
+        A pod that is gone leaves its workload, whose pods tell whether it was replaced.
+        """
         match action:
             case model.DeletePod(pod=pod, workload=workload):
                 found, owner = await self._get_or_none(pod), await self._get_or_none(workload)
@@ -218,13 +221,13 @@ class Reader:
             case _:
                 found, owner = await self._get_or_none(action.workload), None
                 ref, top = action.workload, found
-        if found is None:
+        if found is None and top is None:
             return model.Target(ref=ref, object=None, read_at=self._now(), owner=owner)
         space = ref.namespace
         replicasets, pods = await self._members(top, space) if top is not None else ((), ())
-        labels = _pod_labels(top if top is not None else found)
+        labels = _pod_labels(top or found or {})
         return model.Target(
-            ref=model.ResourceRef(ref.kind, space, ref.name, _uid(found)),
+            ref=ref if found is None else model.ResourceRef(ref.kind, space, ref.name, _uid(found)),
             object=found,
             read_at=self._now(),
             owner=owner,

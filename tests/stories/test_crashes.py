@@ -113,7 +113,7 @@ async def test_a_killed_process_never_executes_twice_and_loses_nothing(begin: wo
     assert ended == "verified"
     told = world.thread(parent) + world.now(parent)
     assert f"<@{slack.ANA}>" in told
-    await world.eventually_row("SELECT count(*) = 0 FROM view WHERE wanted > shown")
+    await world.eventually_row("SELECT count(*) = 0 FROM message_view WHERE wanted > shown")
     assert len(world.parents("payments/api")) == 1
 
 

@@ -81,6 +81,6 @@ async def test_two_replicas_tell_each_incident_once(begin: worlds.Start) -> None
     await world.start_bot(wait=False)
     await world.start_bot(wait=False)
     await world.eventually(lambda: len(world.parents()) >= 5, what="five incidents")
-    await world.eventually_row("SELECT count(*) = 0 FROM view WHERE wanted > shown")
+    await world.eventually_row("SELECT count(*) = 0 FROM message_view WHERE wanted > shown")
     assert len(world.parents()) == 5
     assert await world.value("SELECT count(*) FROM incident") == 5

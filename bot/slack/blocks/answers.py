@@ -58,7 +58,7 @@ def status(found: cards.Status, cluster: str = "") -> messages.Message:
     if not found.watches:
         blocks[-1] = limits.section(f"*Watches{where}*\nNone. Nothing is being watched.")
     blocks.append(limits.section(text.lines(("*Open incidents*", *incident_lines(found.open)))))
-    waiting = [waiting_line(one, found.open) for one in found.waiting]
+    waiting = [f"• {waiting_line(one, found.open)}" for one in found.waiting]
     if waiting:
         blocks.append(limits.section(text.lines(("*Waits for approval*", *_capped(waiting)))))
     blocks.append(limits.context(f"{text.count(found.resolved_24h, 'incident')} resolved in the last 24 h"))
@@ -98,7 +98,7 @@ def waiting_line(card: cards.ProposalCard, open_: Sequence[incidents.Incident]) 
     what = text.prose(wording.back(row.action) if undo else wording.what(row.action))
     return text.dotted(
         (
-            f"• *{name}* {text.prose(row.action.workload.short, 120)}",
+            f"*{name}* {text.prose(row.action.workload.short, 120)}",
             f"{'undo, ' if undo else ''}{what}",
             f"expires {text.time_of_day(row.expires_at)}",
         )

@@ -8,8 +8,10 @@ and the buttons. What is longer stands in the thread (`thread`).
 from bot.domain import cards, incidents, proposals
 from bot.slack.blocks import buttons, limits, messages, text, wording
 
-DIFF_LINES = 6
+DIFF_LINES = 5
 """Of the dry run's changes in the parent; the thread has them all."""
+DIFF_WIDTH = 120
+WARNINGS = 3
 CAUSE = 500
 ANYONE = "*"
 
@@ -158,7 +160,7 @@ def kubectl(row: proposals.Proposal) -> str:
 def _changes(row: proposals.Proposal) -> str:
     if not row.diff:
         return "The dry run shows no changed field."
-    return text.block(row.diff, most=DIFF_LINES, width=120, limit=900, rest=" in the thread")
+    return text.block(row.diff, most=DIFF_LINES, width=DIFF_WIDTH, limit=900, rest=" in the thread")
 
 
 def _facts(card: cards.IncidentCard) -> str:
@@ -173,18 +175,18 @@ def _facts(card: cards.IncidentCard) -> str:
 def radius(row: proposals.Proposal, *, with_ready: bool = True) -> str:
     """Rendered: `Touches 3 pods · 0 of 3 ready now · disruption budget allows 1 · can be undone`.
 
-    Without the ready count where the first line of the message says the same.
+    Without the ready count where the first line of the message says the same. Why something cannot be undone is said
+    by the dialog that asks back.
     """
     blast = row.blast
     budget = "no disruption budget" if blast.headroom is None else f"disruption budget allows {blast.headroom}"
-    final = text.prose(row.irreversible, 160).rstrip(".") or "there is no way back"
     return text.dotted(
         (
             f"Touches {text.count(blast.pods, 'pod')}",
             f"{blast.ready} of {blast.desired} ready now" if with_ready else "",
             budget,
             text.prose(blast.note, 160).rstrip("."),
-            "can be undone" if row.inverse is not None else f"*cannot be undone*: {final}",
+            "can be undone" if row.inverse is not None else "*cannot be undone*",
         )
     )
 
@@ -202,7 +204,7 @@ def _decision(card: cards.IncidentCard, row: proposals.Proposal) -> str:
 def _warnings(card: cards.IncidentCard) -> str:
     if card.remedy is None or card.remedy.proposal.state not in {"proposed", *proposals.RUNNING}:
         return ""
-    return text.lines(f"*Warning:* {text.prose(warning, 240)}" for warning in card.remedy.proposal.warnings[:3])
+    return text.lines(f"*Warning:* {text.prose(warning, 240)}" for warning in card.remedy.proposal.warnings[:WARNINGS])
 
 
 def _memory(card: cards.IncidentCard) -> str:

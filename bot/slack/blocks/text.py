@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from bot.slack import ids
 
 CUT = "… cut"
+GAP = "⋯"
 _ELLIPSIS = "…"
 _GRAVE = "ˋ"
 """Stands for a backtick where a backtick would end the code."""
@@ -25,7 +26,7 @@ _RISKY = re.compile(
     | :[\w'+-]{0,80}[a-z+-][\w'+-]{0,80}: | :100: | :1234:  # emoji
     | ://  | ^\W*www\.                         # links
     | ^\W*[@\#]                                # mentions and channels that are typed
-    | ^[>&]                                    # quotes
+    | ^>                                       # quotes
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -303,17 +304,21 @@ _TELLING = re.compile(
 
 
 def telling(raw: str, most: int = 12) -> tuple[list[str], int]:
-    """The lines of a log that tell most, in their order, and how many were left out.
+    """The lines of a log that tell most, in their order with a mark for each gap, and how many were left out.
 
-    Those that name a fault, then the last ones, since a process says last why it died.
+    Those that name a fault, what stands right before the last of them (a traceback), and the very last lines, since a
+    process says last why it died. At most `most` lines and the marks.
     """
     all_lines = clean(raw).strip("\n").split("\n")
     if len(all_lines) <= most:
         return all_lines, 0
     faults = [number for number, line in enumerate(all_lines) if _TELLING.search(line)]
-    chosen = set(faults[-(most * 2 // 3) :])
-    for number in range(len(all_lines) - 1, -1, -1):
-        if len(chosen) >= most:
-            break
-        chosen.add(number)
-    return [all_lines[number] for number in sorted(chosen)], len(all_lines) - len(chosen)
+    end = len(all_lines)
+    wanted = list(range(end - 1, end - (4 if faults else most) - 1, -1))
+    if faults:
+        wanted += [*range(faults[-1], max(faults[-1] - 4, -1), -1), *reversed(faults)]
+    chosen = sorted(list(dict.fromkeys(wanted))[:most])
+    shown: list[str] = []
+    for before, number in zip([-1, *chosen], chosen, strict=False):
+        shown += [GAP] * (number != before + 1) + [all_lines[number]]
+    return shown, end - len(chosen)

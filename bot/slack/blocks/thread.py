@@ -15,6 +15,10 @@ LINES = 12
 DIFF_LINES = 60
 PIECES = 12
 
+_LAPSED = frozenset({"expired", "superseded"})
+_NOT_TAKEN = _LAPSED | {"proposed"}
+"""An undo that nobody pressed."""
+
 _SOURCES = {
     "status": "status",
     "events": "events",
@@ -48,12 +52,10 @@ def evidence(card: cards.IncidentCard) -> messages.Message:
 def _piece(piece: diagnoses.Evidence, room: int) -> str:
     title = f"*{piece.label}* · {_SOURCES[piece.source]} · {text.prose(piece.title, 200)}"
     told, left = text.telling(piece.body, LINES)
-    body = text.block(told, most=LINES, width=200, limit=room)
+    body = text.block(told, most=2 * LINES + 1, width=200, limit=room)
     marks = []
     if left:
-        marks.append(
-            f"{text.CUT}: {text.count(left, 'line')} of {left + len(told)} left out, the telling ones are shown"
-        )
+        marks.append(f"{text.CUT}: {text.count(left, 'line')} left out; these tell most")
     if piece.cut:
         marks.append("it was longer than what is kept")
     return f"{title}\n{body}{_newline('; '.join(marks))}"
@@ -82,7 +84,8 @@ def progress(card: cards.IncidentCard) -> messages.Message:
     body = text.lines(f"{text.seconds_of_day(at)}  {words}" for at, words in steps)
     blocks = [limits.section(body)]
     if card.remedy is not None and card.remedy.proposal.state in {"proposed", *proposals.RUNNING}:
-        blocks.append(limits.section(_in_full(card.remedy.proposal)))
+        rest = _rest(card.remedy.proposal)
+        blocks += [limits.section(rest)] if rest else []
     return limits.message(f"{card.incident.name}: {now(card)}", blocks)
 
 
@@ -90,10 +93,10 @@ def now(card: cards.IncidentCard) -> str:
     """Raw: where things stand, in a few words."""
     if not card.incident.live:
         return "resolved"
-    for one, action in ((card.undo, "undo"), (card.remedy, "")):
-        if one is not None and (one.proposal.state != "proposed" or not action):
-            what = wording.back(one.proposal.action) if action else wording.what(one.proposal.action)
-            return f"{action or what}: {wording.ENDS[one.proposal.state]}"
+    if card.undo is not None and card.undo.proposal.state not in _NOT_TAKEN:
+        return f"undo: {wording.ENDS[card.undo.proposal.state]}"
+    if card.remedy is not None:
+        return f"{wording.what(card.remedy.proposal.action)}: {wording.ENDS[card.remedy.proposal.state]}"
     return "investigating" if card.diagnosis is None or card.incident.diagnosis_wanted else "no action proposed"
 
 
@@ -106,7 +109,7 @@ def _steps(card: cards.IncidentCard) -> Iterator[tuple[datetime, str]]:
         if card.remedy is None or earlier.proposal.id != card.remedy.proposal.id:
             yield from _life(earlier)
     for one in (card.remedy, card.undo):
-        if one is not None and not (one.proposal.kind == "undo" and one.proposal.state in {"expired", "superseded"}):
+        if one is not None and not (one.proposal.kind == "undo" and one.proposal.state in _LAPSED):
             yield from _life(one)
     if incident.resolved_at is not None:
         yield incident.resolved_at, f"*Resolved*: {text.prose(incident.resolution, 300) or 'the problem is gone'}"
@@ -158,12 +161,12 @@ def _end_of(card: cards.ProposalCard) -> datetime:
     return next((at for at in times if at is not None), row.created_at)
 
 
-def _in_full(row: proposals.Proposal) -> str:
-    changes = ""
-    if len(row.diff) > incidents_.DIFF_LINES:
-        changes = f"All changes:\n{text.block(row.diff, most=DIFF_LINES, width=160, limit=2000)}"
-    warnings = [f"*Warning:* {text.prose(warning, 300)}" for warning in row.warnings[3:]]
-    return text.lines((f"*In full:* {text.prose(row.summary, 400)}", incidents_.kubectl(row), changes, *warnings))
+def _rest(row: proposals.Proposal) -> str:
+    """What of the proposal had no room in the parent: all of its changes, and further warnings."""
+    cut = len(row.diff) > incidents_.DIFF_LINES or any(text.length(line) > incidents_.DIFF_WIDTH for line in row.diff)
+    changes = f"*All changes:*\n{text.block(row.diff, most=DIFF_LINES, width=300, limit=2600)}" if cut else ""
+    warnings = [f"*Warning:* {text.prose(warning, 300)}" for warning in row.warnings[incidents_.WARNINGS :]]
+    return text.lines((changes, *warnings))
 
 
 # --- recovery ---------------------------------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from typing import Any, Self
 
 from bot import clusters
 from bot import pipeline as stages
-from bot.domain import approvals, audit, cards, incidents, ports, proposals, rules, watches
+from bot.domain import approvals, audit, cards, diagnoses, incidents, ports, proposals, rules, watches
 from bot.evidence import collecting
+from bot.flow import proposing
 from bot.llm import absent
 from bot.store import engine
 from demo.cluster import Fault, SimulatedCluster
@@ -132,7 +133,7 @@ class World:
         async with contextlib.AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(SimulatedCluster(scenario, speed=speed, clock=clock))
             kubeconfig = cluster.write_kubeconfig(folder / "kubeconfig")
-            eyes = clusters.Clusters([access(kubeconfig)], clock, time.monotonic)
+            eyes = eyes_of([access(kubeconfig)], clock)
             stack.push_async_callback(eyes.close)
             writing = await connection.Connection.open(access(kubeconfig, user="writer"))
             stack.push_async_callback(writing.close)
@@ -199,6 +200,20 @@ class World:
         assert await replica.pipeline.execute_next()
         return incident, await replica.remedy(incident.id)
 
+    async def acted(self, replica: Replica, incident: incidents.Incident, action: model.Action) -> None:
+        """This very action was proposed (in the place of what is), approved and done, whatever the rules speak for."""
+        candidate = diagnoses.Candidate(action, "a test speaks for it")
+        drafted = await proposing.draft(replica.wired, incident, "approve", [candidate])
+        assert drafted.proposal is not None, drafted.refused
+        async with replica.database.begin() as tx:
+            for row in await tx.proposals.of_incident(incident.id):
+                if row.state == "proposed":
+                    await tx.proposals.move(row.id, "proposed", "superseded", self.clock())
+            proposal = await tx.proposals.add(drafted.proposal)
+        assert (await replica.pipeline.approve(press(proposal))).counted
+        assert await replica.pipeline.execute_next()
+        assert (await replica.remedy(incident.id)).state == "succeeded"
+
     async def verified(self, replica: Replica, incident_id: int) -> cards.IncidentCard:
         """Turns of verification, as time passes, until it has an end."""
         for _ in range(40):
@@ -240,6 +255,10 @@ def access(kubeconfig: Path, user: str | None = None) -> connection.ClusterAcces
     return connection.ClusterAccess(CLUSTER, kubeconfig, "demo", user=user)
 
 
+def eyes_of(accesses: Sequence[connection.ClusterAccess], clock: Clock) -> clusters.Clusters:
+    return clusters.Clusters(accesses, clock, time.monotonic)
+
+
 def new_watch(name: str = CLUSTER, **changes: Any) -> watches.NewWatch:
     values: dict[str, Any] = {
         "name": name,
@@ -268,7 +287,7 @@ Begin = Callable[..., Awaitable[World]]
 async def recorded(url: str) -> AsyncIterator[tuple[Replica, Clock]]:
     """A replica whose clusters are all away: for stages that are handed what a sweep saw."""
     clock, bell, database = Clock(), Bell(), engine.Database(url)
-    eyes = clusters.Clusters([], clock, time.monotonic)
+    eyes = eyes_of([], clock)
     wired = ports.Ports(
         store=database,
         eyes=eyes,

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -19,6 +19,20 @@ from tests.bot.slack import building, desks
 from tests.bot.store import examples
 
 ONCALL, PAYMENTS = stand_in.ONCALL, stand_in.PAYMENTS
+
+
+class Bent:
+    """The store, with something changed in each of its transactions."""
+
+    def __init__(self, store: engine.Database, bend: Callable[[ports.Tx], None]) -> None:
+        self._store = store
+        self._bend = bend
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[ports.Tx]:
+        async with self._store.begin() as tx:
+            self._bend(tx)
+            yield tx
 
 
 def _words(message: dict[str, Any]) -> str:
@@ -136,6 +150,59 @@ async def test_a_process_that_died_between_the_post_and_its_note_leaves_no_secon
     assert len(desk.posts()) == 1
     assert desk.calls("chat.postMessage") == ["chat.postMessage"]
     assert desk.calls("chat.update") == ["chat.update"]
+
+
+async def test_a_process_that_was_suspended_leaves_the_post_to_another_one(desk: desks.Desk) -> None:
+    made = await desk.incident(told=False)
+    await desk.want(made)
+
+    def suspended(tx: ports.Tx) -> None:
+        noting = tx.views.posting
+
+        async def slowly(view_id: int, now: datetime) -> None:
+            await noting(view_id, now)
+            desk.clock.advance(desk.rules.lease.total_seconds() + 1)
+
+        tx.views.posting = slowly  # type: ignore[method-assign]
+
+    assert await desk.publishing("slow", Bent(desk.store, suspended)).turn()
+    assert desk.calls("chat.postMessage") == []
+    await desk.run(desk.publishing("other"))
+    assert len(desk.posts()) == 1
+
+
+async def test_a_lost_post_is_found_behind_all_that_was_said_since(desk: desks.Desk) -> None:
+    made = await desk.incident(told=False)
+    await desk.want(made)
+    desk.slack.faults.drop_response("chat.postMessage")
+    one = desk.publishing()
+    await desk.run(one)
+    for number in range(210):
+        await desk.slack.say(stand_in.BEN, ONCALL, f"talk {number}")
+    await desk.later(one, 10)
+    assert len(desk.posts()) == 1
+    assert desk.calls("conversations.history") == ["conversations.history"] * 2
+
+
+async def test_a_lost_post_in_a_channel_known_by_name_is_found(desk: desks.Desk) -> None:
+    made = await desk.incident("#oncall", told=False)
+    await desk.want(made)
+    desk.slack.faults.drop_response("chat.postMessage")
+    one = desk.publishing()
+    await desk.run(one)
+    await desk.later(one, 10)
+    assert len(desk.posts()) == 1
+
+
+async def test_where_looking_back_is_forbidden_an_incident_is_told_all_the_same(desk: desks.Desk) -> None:
+    made = await desk.incident(told=False)
+    await desk.want(made)
+    desk.slack.faults.drop_request("chat.postMessage")
+    desk.slack.faults.api_error("conversations.history", "missing_scope", times=9)
+    one = desk.publishing()
+    await desk.run(one)
+    await desk.later(one, 10)
+    assert len(desk.posts()) == 1
 
 
 async def test_two_publishers_on_one_store_never_post_twice(desk: desks.Desk, postgres_url: str) -> None:
@@ -290,32 +357,40 @@ async def test_a_message_that_slack_does_not_accept_is_said_plainly(desk: desks.
     assert parent["blocks"], "the next edit tries the whole message again"
 
 
-class Spoiled:
-    """The store, but its incident cards hold a severity that no rendering knows: stands for a bug in the rendering."""
-
-    def __init__(self, store: engine.Database) -> None:
-        self._store = store
-
-    @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[ports.Tx]:
-        async with self._store.begin() as tx:
-            reading = tx.cards.incident
-
-            async def spoiled(incident_id: int) -> cards.IncidentCard | None:
-                card = await reading(incident_id)
-                assert card is not None
-                return replace(card, incident=replace(card.incident, severity=cast("model.Severity", "P0")))
-
-            tx.cards.incident = spoiled  # type: ignore[method-assign]
-            yield tx
-
-
 async def test_a_row_that_cannot_be_drawn_is_said_plainly(desk: desks.Desk) -> None:
+    """A severity that no rendering knows stands for a bug in the rendering."""
     made = await desk.incident(told=False)
     await desk.want(made)
-    await desk.run(desk.publishing(store=Spoiled(desk.store)))
+
+    def spoiled(tx: ports.Tx) -> None:
+        reading = tx.cards.incident
+
+        async def read(incident_id: int) -> cards.IncidentCard | None:
+            card = await reading(incident_id)
+            assert card is not None
+            return replace(card, incident=replace(card.incident, severity=cast("model.Severity", "P0")))
+
+        tx.cards.incident = read  # type: ignore[method-assign]
+
+    await desk.run(desk.publishing(store=Bent(desk.store, spoiled)))
     (parent,) = desk.posts()
     assert f"Type /watch show {made.name}" in parent["text"]
+
+
+async def test_a_report_that_is_not_in_the_record_is_said_plainly(desk: desks.Desk) -> None:
+    since = desk.clock() - timedelta(days=1)
+    async with desk.store.begin() as tx:
+        report_id = await tx.reports.claim(ONCALL, desk.clock(), since, desk.clock(), "")
+        await tx.views.want("report", channel=ONCALL, report_id=report_id, due=desk.clock())
+
+    def emptied(tx: ports.Tx) -> None:
+        async def load(report_id: int) -> cards.Report | None:
+            return None
+
+        tx.reports.load = load  # type: ignore[method-assign]
+
+    await desk.run(desk.publishing(store=Bent(desk.store, emptied)))
+    assert "could not be drawn" in desk.posts()[0]["text"]
 
 
 async def test_the_episode_before_is_linked_and_looked_up_once(desk: desks.Desk) -> None:

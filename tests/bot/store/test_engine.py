@@ -224,9 +224,11 @@ async def test_a_wrong_statement_is_a_bug_and_not_an_outage(store: engine.Databa
         await store.run(lambda connection: connection.execute(sa.text("SELECT nonsense")))
 
 
-async def test_a_row_that_breaks_a_rule_is_a_bug_and_not_an_outage(store: engine.Database) -> None:
-    with pytest.raises(sa.exc.IntegrityError):
-        await examples.opened(store, state="resolved")
+async def test_a_row_that_breaks_a_rule_is_a_bug_and_is_told_without_its_values(store: engine.Database) -> None:
+    with pytest.raises(sa.exc.IntegrityError) as raised:
+        await examples.opened(store, state="resolved", resolution="a secret of theirs")
+    assert "parameters hidden" in str(raised.value)
+    assert "a secret of theirs" not in str(raised.value)
 
 
 async def test_a_server_that_restarts_is_away_and_then_back_with_all_that_was_kept() -> None:

@@ -169,11 +169,16 @@ async def test_a_head_that_was_removed_is_missed(store: engine.Database, postgre
     assert "head" in flaw.what
 
 
-async def test_a_long_chain_is_followed_in_batches(store: engine.Database) -> None:
-    async with store.begin() as tx:
-        for number in range(1_050):
-            await tx.trail.append(examples.event(data={"n": number}))
+async def test_thousands_of_events_of_one_transaction_are_written_and_followed_in_batches(
+    store: engine.Database,
+) -> None:
+    """A cluster that falls apart opens thousands of incidents in one triage."""
+    await _append(store, 4_000)
+    await _append(store)
     assert await _flaw(store) is None
+    async with store.begin() as tx:
+        page = await tx.trail.page(limit=1)
+    assert (page.entries[0].seq, page.broken) == (4_001, None)
 
 
 async def test_a_page_checks_only_the_newest_part_of_a_long_chain(store: engine.Database, postgres_url: str) -> None:
