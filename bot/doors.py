@@ -5,16 +5,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
 
-from bot import errors, pipeline, telemetry
-from bot.domain import ports
+from bot import errors, pipeline, telemetry, ticks
+from bot.domain import cards, ports
 from bot.slack import publisher
-from bot.slack.blocks import messages
+from bot.slack.blocks import home, messages
 
 _LOG = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -33,6 +33,8 @@ class Doors:
     clock: ports.Clock
     timezone: str
     """Zone of new watches that name none."""
+    check: Callable[[], Awaitable[Mapping[str, str]]]
+    """Part of the bot → what is wrong with it now: what /readyz tells."""
 
 
 @contextlib.asynccontextmanager
@@ -58,10 +60,38 @@ async def before_ack(deciding: Awaitable[T], ack: Callable[[], Awaitable[object]
     return await task
 
 
+async def status(doors: Doors, cluster: str = "") -> cards.Status:
+    """What `/watch status` and App Home show, with when each watch sweeps next and what is wrong with the bot itself.
+
+    Raises NotPossible for a cluster that is not known.
+    """
+    found = await doors.pipeline.status(cluster)
+    now = doors.clock()
+    timed = tuple(
+        replace(one, next_tick=ticks.following(one.watch.cron, one.watch.timezone, now)) for one in found.watches
+    )
+    return replace(found, watches=timed, health=await doors.check())
+
+
+async def draw_home(doors: Doors, user: str) -> None:
+    """App Home of this person as it is now: when it is opened, and after a press in it."""
+    await doors.publisher.home(user, home.page(await status(doors), user))
+
+
+def in_home(body: dict[str, Any]) -> bool:
+    """Whether this was pressed in App Home, which nobody but its presser's own door draws anew."""
+    return (body.get("view") or {}).get("type") == "home"
+
+
 def whisperer(doors: Doors, body: dict[str, Any]) -> Callable[[messages.Message], Awaitable[None]]:
-    """How to say something to the person who pressed, and only to them: where they pressed, else by direct message."""
+    """How to say something to the person who pressed, and only to them: where they pressed, else by direct message.
+
+    A parent that has replies carries its own `ts` as its thread: an answer in there would be seen by nobody who looks
+    at the channel (docs.slack.dev/messaging/retrieving-messages: `thread_ts` of a parent equals its `ts`).
+    """
     channel = str((body.get("channel") or {}).get("id") or "")
-    thread = str((body.get("message") or {}).get("thread_ts") or "")
+    message_ = body.get("message") or {}
+    thread = "" if message_.get("thread_ts") == message_.get("ts") else str(message_.get("thread_ts") or "")
     user = str(body["user"]["id"])
 
     async def whisper(message: messages.Message) -> None:

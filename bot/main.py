@@ -21,7 +21,7 @@ import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.app.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.authorization import AuthorizeResult
 
 from bot import clusters, doors, errors, pipeline, settings, telemetry
 from bot.domain import looks, ports, rules, watches
@@ -213,7 +213,7 @@ class Bot:
         """Starts every part, then works until cancelled, then ends them: doors first, the database last."""
         async with contextlib.AsyncExitStack() as stack:
             client = calling.client(self._chosen.slack_bot_token, self._chosen.slack_api_url)
-            app = self._slack_app(client)
+            app = self._slack_app()
             await self._listen(stack, app)
             self._wrong["start"] = "waiting for the database"
             database = await stack.enter_async_context(record(self._chosen))
@@ -236,16 +236,27 @@ class Bot:
                 owner=self._owner,
                 rules=self._rules,
             )
-            publishing = publisher.Publisher(client, database, rules=self._rules, clock=clock, owner=self._owner)
-            held = doors.Doors(pipeline.Pipeline(wired), publishing, self._metrics, clock, self._chosen.timezone)
+            publishing = publisher.Publisher(
+                client,
+                database,
+                rules=self._rules,
+                clock=clock,
+                owner=self._owner,
+                called=self._metrics.called_slack,
+            )
+            held = doors.Doors(
+                pipeline.Pipeline(wired), publishing, self._metrics, clock, self._chosen.timezone, self._check
+            )
             for door in (commands, buttons, modals, home):
                 door.register(app, held)
             await self._work(held, database, app, stack)
 
-    def _slack_app(self, client: AsyncWebClient) -> AsyncApp:
+    def _slack_app(self) -> AsyncApp:
+        """Its client holds no bot token: only the publisher calls Slack. Socket Mode has a token of its own."""
         secret = self._chosen.slack_signing_secret
         return AsyncApp(
-            client=client,
+            client=calling.client(None, self._chosen.slack_api_url),
+            authorize=_one_workspace,
             signing_secret="" if secret is None else secret.get_secret_value(),
             request_verification_enabled=self._chosen.slack_mode == "http",
         )
@@ -332,14 +343,13 @@ class Bot:
                 failures += 1
 
     async def _default_watches(self, held: doors.Doors) -> None:
-        """At the very first start: one watch of every cluster, where the settings want it."""
+        """One watch of every cluster that never had one, where the settings want it: what was removed stays removed."""
         if not self._chosen.default_watch:
             return
-        known = {watch.cluster for watch in await held.pipeline.list_watches()}
-        channel = await held.publisher.channel_named(self._chosen.default_channel) or self._chosen.default_channel
-        for access in self._accesses:
-            if access.name in known:
-                continue
+        ever = await held.pipeline.clusters_ever()
+        unseen = [access for access in self._accesses if access.name not in ever]
+        channel = await self._default_channel(held) if unseen else ""
+        for access in unseen:
             new = watches.NewWatch(
                 name=access.name,
                 cluster=access.name,
@@ -352,6 +362,16 @@ class Bot:
             )
             with contextlib.suppress(errors.NotPossible):  # another replica was first
                 await held.pipeline.add_default_watch(new)
+
+    async def _default_channel(self, held: doors.Doors) -> str:
+        """Its id. A name that is not found is looked for a few times more: Slack may be away at this very moment."""
+        named = self._chosen.default_channel
+        for pause in (*BACKOFF_SECONDS[:3], None):
+            found = await held.publisher.channel_named(named)
+            if found is not None or not named.startswith("#") or pause is None:
+                return found or named
+            await asyncio.sleep(pause)
+        return named
 
     async def _count(self, held: doors.Doors) -> None:
         self._metrics.incidents(await held.pipeline.counts())
@@ -405,6 +425,15 @@ def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> Callable[[]
 
 def _no_hand(_cluster: str) -> None:
     return None
+
+
+async def _one_workspace(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    """There is one workspace and one token, which only the publisher uses: nothing is to be looked up.
+
+    Bolt's own way is to ask `auth.test` at the first press. Where Slack's Web API is unwell at that moment, it would
+    keep the press back and tell the person that the app is no longer installed.
+    """
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
 
 
 def _bolt_route(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

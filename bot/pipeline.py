@@ -133,6 +133,11 @@ class Pipeline:
         async with self._wired.store.begin() as tx:
             return await tx.watches.all()
 
+    async def clusters_ever(self) -> frozenset[str]:
+        """Clusters that some watch was ever made of: what somebody removed is not made again."""
+        async with self._wired.store.begin() as tx:
+            return await tx.watches.clusters_ever()
+
     async def add_watch(self, new: watches.NewWatch) -> watches.Watch:
         return await watching.add(self._wired, new)
 

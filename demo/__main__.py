@@ -38,7 +38,7 @@ class Options:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the demo until ctrl-C. Exit code 0, or 2 where it could not start."""
+    """Runs the demo until ctrl-C. Exit code 0, or 2 where it could not start or the bot ended by itself."""
     try:
         return asyncio.run(run(_options(sys.argv[1:] if argv is None else argv)))
     except KeyboardInterrupt:
@@ -67,19 +67,31 @@ async def run(options: Options) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watchkeeper-demo-")))
-        os.chmod(folder, 0o755)  # noqa: PTH101 - a Postgres started by root runs as a user of its own and must get in
+        if options.kubeconfig is not None and (fault := _fault_of(options.kubeconfig)):
+            _complain(f"--kubeconfig: {fault}")
+            return 2
         workspace = slack.SlackStandIn()
+        stack.push_async_callback(workspace.stop)
         try:
             await workspace.start(port=options.port)
-        except OSError as error:
-            _say(f"watchkeeper demo: port {options.port} cannot be used ({error.strerror}); try --port 0")
+        except (OSError, OverflowError) as error:  # asyncio's answer to a number that is no port
+            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            _complain(f"port {options.port} cannot be used ({why}); try another one, or --port 0 for any that is free")
             return 2
-        stack.push_async_callback(workspace.stop)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watchkeeper-demo-")))
         cluster = await _cluster(options, folder, stack)
         bot = await _start_bot({**_surroundings(), **settings_of(options, workspace, cluster, folder)})
         stack.push_async_callback(_end, bot)
         return await _watch(bot, workspace, stop)
+
+
+def _fault_of(kubeconfig: Path) -> str:
+    """Why this file cannot be read, in words; empty where it can."""
+    try:
+        with kubeconfig.open("rb"):
+            return ""
+    except OSError as error:
+        return f"{kubeconfig} cannot be read ({error.strerror})"
 
 
 async def _cluster(options: Options, folder: Path, stack: contextlib.AsyncExitStack) -> Mapping[str, str]:
@@ -95,7 +107,7 @@ async def _cluster(options: Options, folder: Path, stack: contextlib.AsyncExitSt
         "WATCHKEEPER_CONTEXTS": "demo",
         "WATCHKEEPER_WRITER_USER": "writer",
         "WATCHKEEPER_VERIFY_HOLD": "5s",
-        "WATCHKEEPER_VERIFY_TIMEOUT": "90s",
+        "WATCHKEEPER_VERIFY_TIMEOUT": "30s",
     }
 
 
@@ -112,6 +124,7 @@ def settings_of(
         "WATCHKEEPER_APPROVERS": f"{slack.ANA},{slack.BEN}",
         "WATCHKEEPER_SWEEP_SCHEDULE": "* * * * *",
         "WATCHKEEPER_COALESCE": "2s",
+        "WATCHKEEPER_LEASE": "12s",
         "WATCHKEEPER_LISTEN_PORT": "0",
         "WATCHKEEPER_LOG_LEVEL": "INFO" if options.verbose else "ERROR",
         **cluster,
@@ -135,13 +148,13 @@ async def _watch(bot: asyncio.subprocess.Process, workspace: slack.SlackStandIn,
     ready = asyncio.create_task(workspace.wait_connected(within=READY_SECONDS))
     try:
         await asyncio.wait([stopping, ended, ready], return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            _say("watchkeeper demo: the bot ended; run with --verbose to see why")
-            return 2
-        if not stop.is_set():
+        if not stop.is_set() and not ended.done():
             _say(f"Watchkeeper demo: open {workspace.url}  (ctrl-C ends everything)")
             await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
-        return 0
+        if stop.is_set():
+            return 0
+        _complain("the bot ended; what it said is above, and --verbose shows its whole log")
+        return 2
     finally:
         for task in (stopping, ended, ready):
             task.cancel()
@@ -164,6 +177,10 @@ async def _end(bot: asyncio.subprocess.Process) -> None:
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+def _complain(words: str) -> None:
+    print(f"watchkeeper demo: {words}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from bot.slack.blocks import answers, modals
 
 Ack = Callable[[], Awaitable[object]]
 
+TOO_SLOW = "Slack did not open the window in time, so nothing was done. Press *Reject* again."
+
 
 def register(app: AsyncApp, held: doors.Doors) -> None:
     """Listens to every button that a card or App Home shows."""
@@ -45,18 +47,23 @@ class _Listener:
     async def reject(self, ack: Ack, body: dict[str, Any]) -> None:
         """The modal is opened first: its trigger dies after three seconds. Then it asks, or says why not."""
         await ack()
-        async with doors.guarded("reject", self._teller(body)):
-            view = await self._held.publisher.open_modal(str(body["trigger_id"]), modals.loading())
+        view = await self._held.publisher.open_modal(str(body["trigger_id"]), modals.loading())
+        if view is None:
+            await self._tell("reject", approvals.Answer("late", TOO_SLOW), body)
+            return
+
+        async def tell(text: str) -> None:
+            await self._held.publisher.update_modal(view, modals.notice("Reject", text))
+
+        async with doors.guarded("reject", tell):
             press = _press(body)
             answer = await self._held.pipeline.may_decide(press)
-            if view is None:
-                await self._tell("reject", approvals.Answer("late", "Slack was too slow: press Reject again."), body)
-            elif not answer.counted:
-                await self._held.publisher.update_modal(view, modals.notice("Reject", answer.text))
-                self._held.metrics.pressed("reject", answer.ending)
-            else:
+            if answer.counted:
                 proposal = await self._held.pipeline.proposal(press)
                 await self._held.publisher.update_modal(view, modals.reject_reason(proposal, _context(press, body)))
+            else:
+                await tell(answer.text)
+                self._held.metrics.pressed("reject", answer.ending)
 
     async def acknowledge(self, ack: Ack, body: dict[str, Any]) -> None:
         async with doors.guarded("acknowledge", self._teller(body)):
@@ -75,6 +82,8 @@ class _Listener:
         message = answers.pressed(answer)
         if message is not None:
             await doors.whisperer(self._held, body)(message)
+        if doors.in_home(body):
+            await doors.draw_home(self._held, str(body["user"]["id"]))
 
     def _teller(self, body: dict[str, Any]) -> Callable[[str], Awaitable[None]]:
         async def tell(text: str) -> None:

@@ -1,15 +1,19 @@
 """`/watch`: every answer is for the asker's eyes only; what makes incidents tells them in their own channel."""
 
-import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import aiohttp
+import structlog
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.errors import SlackClientError
 
-from bot import commands, doors, pipeline, ticks
-from bot.domain import cards
+from bot import commands, doors, pipeline
+from bot.domain import watches
 from bot.slack.blocks import answers, limits, messages
+
+_LOG = structlog.get_logger(__name__)
 
 Respond = Callable[..., Awaitable[Any]]
 
@@ -48,21 +52,28 @@ class _Listener:
 
     async def listen(self, ack: Callable[[], Awaitable[object]], command: dict[str, Any], respond: Respond) -> None:
         await ack()
-        async with doors.guarded("/watch", functools.partial(_say, respond)):
+        user, channel = str(command["user_id"]), str(command["channel_id"])
+
+        async def tell(message: messages.Message) -> None:
+            if not await _responded(respond, message):
+                await self._held.publisher.whisper(channel, user, message)
+
+        async def say(text: str) -> None:
+            await tell(answers.said(text))
+
+        async with doors.guarded("/watch", say):
             try:
                 parsed = commands.parse(str(command.get("text") or ""))
-                asked = _Asked(parsed, str(command["user_id"]), str(command["channel_id"]))
-                answer = await self._answers[parsed.name](asked)
+                answer = await self._answers[parsed.name](_Asked(parsed, user, channel))
             except commands.NotUnderstood as error:
                 answer = _not_understood(error)
-            await _whisper(respond, answer)
+            await tell(answer)
 
     async def _help(self, _asked: _Asked) -> messages.Message:
         return answers.help_page(list(commands.FORMS.values()))
 
     async def _status(self, asked: _Asked) -> messages.Message:
-        found = await self._held.pipeline.status(asked.command.rest)
-        return answers.status(self._with_ticks(found), asked.command.rest)
+        return answers.status(await doors.status(self._held, asked.command.rest), asked.command.rest)
 
     async def _now(self, asked: _Asked) -> messages.Message:
         return _joined([_swept(one) for one in await self._held.pipeline.sweep_now(asked.command.rest)])
@@ -77,16 +88,17 @@ class _Listener:
         return answers.show(await self._held.pipeline.show(commands.needed(asked.command)))
 
     async def _list(self, _asked: _Asked) -> messages.Message:
-        found = await self._held.pipeline.status()
-        return answers.watch_list(self._with_ticks(found).watches)
+        return answers.watch_list((await doors.status(self._held)).watches)
 
     async def _add(self, asked: _Asked) -> messages.Message:
         new = commands.new_watch(asked.command.rest, asked.user, asked.channel, self._held.timezone)
         channel = await self._held.publisher.channel_named(new.channel)
         if channel is None:
-            return answers.not_found("channel that I can see named", new.channel)
-        added = await self._held.pipeline.add_watch(replace(new, channel=channel))
-        return answers.said(f"Watch `{added.name}` added: cluster `{added.cluster}`, told in <#{added.channel}>.")
+            return answers.said(
+                f"The watch was not added: I cannot see a channel `{new.channel}`. Is the name right? "
+                "To a private channel, invite me first."
+            )
+        return answers.said(_added(await self._held.pipeline.add_watch(replace(new, channel=channel))))
 
     async def _pause(self, asked: _Asked) -> messages.Message:
         watch = await self._held.pipeline.pause_watch(commands.needed(asked.command), asked.user)
@@ -98,29 +110,39 @@ class _Listener:
 
     async def _remove(self, asked: _Asked) -> messages.Message:
         watch, closed = await self._held.pipeline.remove_watch(commands.needed(asked.command), asked.user)
-        return answers.said(f"Watch `{watch.name}` is removed; {closed} of its incidents were closed.")
+        left = {0: "It had no open incident.", 1: "Its open incident was closed."}
+        return answers.said(
+            f"Watch `{watch.name}` is removed. {left.get(closed, f'Its {closed} open incidents were closed.')}"
+        )
 
     async def _audit(self, asked: _Asked) -> messages.Message:
         return answers.audit_page(await self._held.pipeline.audit_page(asked.command.rest))
 
     async def _report(self, asked: _Asked) -> messages.Message:
         if asked.command.rest.lower() not in ("", "now"):
-            raise commands.NotUnderstood(
-                f"/watch report {asked.command.rest}", "/watch report now", "/watch report now"
-            )
-        now = self._held.clock()
-        made = await self._held.pipeline.report(asked.channel, now, asked.user)
+            raise commands.NotUnderstood(f"report {asked.command.rest}", "", "/watch report now")
+        told = await self._told_in()
+        if asked.channel not in told:
+            places = ", ".join(f"<#{channel}>" for channel in sorted(told))
+            where = f"Ask for it in {places}." if told else "No watch is there yet: `/watch add`."
+            return answers.said(f"No watch tells its incidents in this channel, so it has no report. {where}")
+        made = await self._held.pipeline.report(told[asked.channel], self._held.clock(), asked.user)
         return answers.said("The report is being posted here." if made else "A report was just made here.")
 
-    def _with_ticks(self, found: cards.Status) -> cards.Status:
-        now = self._held.clock()
-        return replace(
-            found,
-            watches=tuple(
-                replace(one, next_tick=ticks.following(one.watch.cron, one.watch.timezone, now))
-                for one in found.watches
-            ),
-        )
+    async def _told_in(self) -> Mapping[str, str]:
+        """Channel id → as the watches write it: that of the settings may be a name."""
+        written = await self._held.pipeline.report_channels()
+        named = {one: await self._held.publisher.channel_named(one) for one in written if one.startswith("#")}
+        return {named.get(one) or one: one for one in written}
+
+
+def _added(watch: watches.Watch) -> str:
+    """What a new watch will do, in one sentence."""
+    scope = ", ".join((*watch.scope.include, *(f"!{glob}" for glob in watch.scope.exclude))) or "all namespaces"
+    return (
+        f"Watch `{watch.name}` added: it looks at `{scope}` of cluster `{watch.cluster}` by `{watch.cron}` "
+        f"({watch.timezone}), in mode {watch.mode}, and tells <#{watch.channel}>."
+    )
 
 
 def _swept(one: pipeline.SweptNow) -> messages.Message:
@@ -143,11 +165,15 @@ def _not_understood(error: commands.NotUnderstood) -> messages.Message:
     return answers.said(f"{error.why}{nearest} Type: `{error.usage}`")
 
 
-async def _say(respond: Respond, text: str) -> None:
-    await _whisper(respond, answers.said(text))
-
-
-async def _whisper(respond: Respond, message: messages.Message) -> None:
+async def _responded(respond: Respond, message: messages.Message) -> bool:
+    """By the command's own response_url, which works in every channel; False where Slack did not take it."""
     content = message.arguments()
     content.pop("metadata", None)
-    await respond(**content, response_type="ephemeral", replace_original=False)
+    try:
+        answer = await respond(**content, response_type="ephemeral", replace_original=False)
+    except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
+        _LOG.warning("command.not_answered", error=f"{type(error).__name__} {error}")
+        return False
+    if answer.status_code != 200:
+        _LOG.warning("command.not_answered", status=answer.status_code)
+    return bool(answer.status_code == 200)

@@ -1,13 +1,11 @@
-"""App Home: the viewer's dashboard, drawn when it is opened."""
+"""App Home: the viewer's dashboard, drawn when it is opened (and, by `doors`, after a press in it)."""
 
-from dataclasses import replace
 from typing import Any
 
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 
-from bot import doors, ticks
-from bot.slack.blocks import home
+from bot import doors
 
 _LOG = structlog.get_logger(__name__)
 
@@ -25,14 +23,7 @@ class _Listener:
         if event.get("tab") != "home":
             return
         async with doors.guarded("home", _logged):
-            now = self._held.clock()
-            found = await self._held.pipeline.status()
-            shown = tuple(
-                replace(one, next_tick=ticks.following(one.watch.cron, one.watch.timezone, now))
-                for one in found.watches
-            )
-            user = str(event["user"])
-            await self._held.publisher.home(user, home.page(replace(found, watches=shown), user))
+            await doors.draw_home(self._held, str(event["user"]))
 
 
 async def _logged(text: str) -> None:

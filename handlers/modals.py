@@ -1,11 +1,12 @@
 """Submitted modals: the reason of a rejection."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 
-from bot import doors, errors
+from bot import doors
 from bot.domain import approvals
 from bot.slack import ids
 from bot.slack.blocks import modals
@@ -14,6 +15,7 @@ Ack = Callable[..., Awaitable[object]]
 
 SHORTEST = 3
 """Characters of a reason: less says nothing. The modal asks for as many."""
+SLOW = "This takes longer than usual. It will say here whether it counted."
 
 
 def register(app: AsyncApp, held: doors.Doors) -> None:
@@ -31,19 +33,51 @@ class _Listener:
         if len(reason) < SHORTEST:
             await ack(response_action="errors", errors={ids.REASON_BLOCK: "Say in a few words why not."})
             return
-        answer = await self._rejected(str(body["user"]["id"]), str(view.get("private_metadata") or ""), reason)
+        user, metadata = str(body["user"]["id"]), str(view.get("private_metadata") or "")
+        answer = await self._in_time(
+            asyncio.ensure_future(self._rejected(user, metadata, reason)), ack, str(view["id"])
+        )
         self._held.metrics.pressed("reject", answer.ending)
+        if answer.counted and _from_home(metadata):
+            async with doors.guarded("reject", _nobody):
+                await doors.draw_home(self._held, user)
+
+    async def _in_time(self, deciding: "asyncio.Future[approvals.Answer]", ack: Ack, view: str) -> approvals.Answer:
+        """The acknowledgement carries the answer, where that is known before Slack gives up waiting for it."""
+        await asyncio.wait([deciding], timeout=doors.ANSWER_SECONDS)
+        if not deciding.done():
+            await ack(response_action="update", view=modals.notice("Reject", SLOW))
+            answer = await deciding
+            await self._held.publisher.update_modal(view, modals.notice("Reject", answer.text or "It is rejected."))
+            return answer
+        answer = await deciding
         if answer.counted:
             await ack()
         else:
             await ack(response_action="update", view=modals.notice("Reject", answer.text))
+        return answer
 
     async def _rejected(self, user: str, metadata: str, reason: str) -> approvals.Answer:
-        try:
-            context = ids.rejection(metadata)
+        """Never raises: what went wrong is the answer."""
+        answer = approvals.Answer("unavailable")
+
+        async def tell(text: str) -> None:
+            nonlocal answer
+            answer = approvals.Answer("unavailable", text)
+
+        async with doors.guarded("reject", tell):
+            try:
+                context = ids.rejection(metadata)
+            except ids.Malformed:
+                return approvals.Answer("unknown-button", "This window belongs to no proposal that is known here.")
             press = approvals.Press(user, context.proposal_id, context.digest, reason)
-            return await self._held.pipeline.reject(press)
-        except ids.Malformed:
-            return approvals.Answer("unknown-button", "This window belongs to no proposal that is known here.")
-        except errors.StoreUnavailable:
-            return approvals.Answer("unavailable", doors.AWAY)
+            answer = await self._held.pipeline.reject(press)
+        return answer
+
+
+def _from_home(metadata: str) -> bool:
+    return not ids.rejection(metadata).channel
+
+
+async def _nobody(_text: str) -> None:
+    """The rejection counted and was told; that App Home was not drawn anew is in the log."""

@@ -6,8 +6,10 @@ fires every tick; the tick's unique row decides who sweeps.
 
 import contextlib
 from collections.abc import Mapping
+from datetime import UTC
 
 import structlog
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot import doors, errors, ticks
@@ -26,7 +28,7 @@ class Schedules:
         self._held = held
         self._report_cron = report_cron
         self._timezone = timezone
-        self._scheduler = AsyncIOScheduler()
+        self._scheduler = AsyncIOScheduler(timezone=UTC)  # each trigger has its own; this machine's is no matter
         self._known: Mapping[int, watches.Watch] = {}
 
     def start(self) -> None:
@@ -42,7 +44,7 @@ class Schedules:
         """Makes the jobs those of the active watches. Called at the start and every few seconds."""
         active = {watch.id: watch for watch in await self._held.pipeline.list_watches() if watch.state == "active"}
         for watch_id in self._known.keys() - active.keys():
-            self._scheduler.remove_job(f"watch:{watch_id}")
+            self._drop(f"watch:{watch_id}")
         for watch_id, watch in active.items():
             if self._known.get(watch_id) != watch:
                 self._add(f"watch:{watch_id}", watch.cron, watch.timezone, self._tick, watch)
@@ -53,11 +55,17 @@ class Schedules:
         for watch in self._known.values():
             await self._swept(watch, "start")
 
+    def _drop(self, job: str) -> None:
+        """One that was never made, because its schedule is invalid, is gone already."""
+        with contextlib.suppress(JobLookupError):
+            self._scheduler.remove_job(job)
+
     def _add(self, job: str, cron: str, timezone: str, call: object, *args: object) -> None:
         try:
             trigger = ticks.trigger(cron, timezone)
         except ValueError as error:
-            _LOG.error("schedule.invalid", job=job, cron=cron, error=str(error))
+            _LOG.error("schedule.invalid", job=job, cron=cron, timezone=timezone, error=str(error))
+            self._drop(job)
             return
         self._scheduler.add_job(
             call,

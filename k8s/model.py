@@ -287,6 +287,8 @@ class Target:
     """HorizontalPodAutoscalers that target the workload."""
     namespace: Json | None = None
     """The Namespace object, for its labels and annotations; None where it may not be read."""
+    unread: tuple[str, ...] = ()
+    """Lists that may not be read (`poddisruptionbudgets` …): that they are empty above says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,5 +70,9 @@ def warnings(action: model.Action, target: model.Target, *, taking_back: bool) -
             yield f"{owner} manages {action.workload.short} and will put its own version back: change it there too."
     if taking_back and (unproven := proof(action, target)):
         yield f"This takes the last action back. {unproven[0]}"
+    if "horizontalpodautoscalers" in target.unread and isinstance(action, model.Scale):
+        yield "HorizontalPodAutoscalers may not be read here: one that scales this would put its own number back."
+    if "poddisruptionbudgets" in target.unread:
+        yield "PodDisruptionBudgets may not be read here: how many pods may go at a time is not known."
     if target.namespace is None:
         yield f"Namespace {action.workload.namespace} could not be read, so a mark of protection on it is not seen."

@@ -102,15 +102,17 @@ async def places(wired: ports.Ports, words: str) -> Sequence[Place]:
     async with wired.store.begin() as tx:
         active = [watch for watch in await tx.watches.all() if watch.state == "active"]
     if not active:
-        raise errors.NotPossible("There is no active watch. Add one: `/watch add <cluster> [namespaces…]`.")
+        raise errors.NotPossible(
+            "There is no active watch. `/watch add` makes one, `/watch resume` goes on with a paused one."
+        )
     parts = [part for part in words.strip().split("/") if part]
     if not parts:
         return [Place(watch) for watch in active]
-    if parts[0] in wired.eyes.clusters:
-        active = [watch for watch in active if watch.cluster == parts[0]]
+    if (cluster := parts[0]) in wired.eyes.clusters:
+        active = [watch for watch in active if watch.cluster == cluster]
         parts = parts[1:]
         if not active:
-            raise errors.NotPossible("That cluster has no active watch. Add one: `/watch add <cluster>`.")
+            raise errors.NotPossible(f"Cluster `{cluster}` has no active watch. Make one: `/watch add {cluster}`.")
         if not parts:
             return [Place(watch) for watch in active]
     return [await _place(wired, active, parts)]
@@ -130,7 +132,7 @@ async def _place(wired: ports.Ports, active: Sequence[watches.Watch], parts: Seq
     kind = parts[1].lower().rstrip("s")
     names = await wired.eyes.names(watch.cluster, kinds[kind], namespace)
     if parts[2] not in names:
-        raise errors.NotPossible(sayings.unknown(f"{kind} in {namespace}", parts[2], names))
+        raise errors.NotPossible(sayings.unknown(kind, parts[2], names, f" in `{namespace}`"))
     return Place(watch, scope, f"{kind}/{namespace}/{parts[2]}")
 
 

@@ -127,19 +127,11 @@ async def record(
 async def _resolve(
     tx: ports.Tx, turn: Turn, current: incidents.Incident, after: proposals.Verification, now: datetime
 ) -> None:
-    decision = await tx.proposals.decision(turn.proposal.id)
-    by = "" if decision is None else f", approved by <@{decision.user}>"
-    resolution = f"Fixed: {turn.proposal.kubectl}{by}. {after.reason or after.progress}"
-    resolved = incidents.resolve(current, resolution, now)
-    await tx.incidents.save(resolved)
-    for row in await tx.proposals.of_incident(current.id):
-        if row.state == "proposed" and row.kind == "remedy":  # asked for while an execution of unknown end was verified
-            await tx.proposals.move(row.id, "proposed", "superseded", now)
-            await _tell(tx, turn, "proposal:superseded", now, {"why": "the problem is gone"}, row.id)
+    resolution = f"Fixed by {turn.proposal.kubectl}. {after.reason or after.progress}"
+    await tx.incidents.save(incidents.resolve(current, resolution, now))
+    data = {"resolution": resolution}
     await tx.trail.append(
-        audit.Event(
-            "incident:resolved", current.cluster, "watchkeeper", now, current.id, None, {"resolution": resolution}
-        )
+        audit.Event("incident:resolved", current.cluster, "watchkeeper", now, current.id, turn.proposal.id, data)
     )
     await tx.views.want("recovery", channel=current.channel, incident_id=current.id, due=now)
 

@@ -16,7 +16,7 @@ async def add(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:
     known = await wired.eyes.names(new.cluster, "namespaces") if plain else ()
     for namespace in plain:
         if namespace not in known:
-            raise errors.NotPossible(words.unknown(f"namespace in {new.cluster}", namespace, known))
+            raise errors.NotPossible(words.unknown("namespace", namespace, known, f" in cluster `{new.cluster}`"))
     return await store(wired, new)
 
 

@@ -21,6 +21,8 @@ LOOK_SECONDS = 1.0
 GONE_SECONDS = 10.0
 """Unconnected for this long, the client is given up and a new one is made."""
 PING_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+"""For the closing handshake: a Slack that does not answer it must not hold up the end of the process."""
 
 
 class Connecting:
@@ -70,7 +72,8 @@ async def _closed(handler: AsyncSocketModeHandler) -> None:
     """Ends the client and the tasks that it started; one of them may be what failed."""
     close: Callable[[], Awaitable[None]] = handler.close_async
     with contextlib.suppress(Exception):
-        await close()
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await close()
     left = [handler.client.message_processor, handler.client.current_session_monitor, handler.client.message_receiver]
     for task in left:
         if task is not None:

@@ -56,6 +56,10 @@ class Watches:
         kept = sa.select(TABLE).where(TABLE.c.state != "removed").order_by(TABLE.c.name)
         return [value(row) for row in await self._queries.all(kept)]
 
+    async def clusters_ever(self) -> frozenset[str]:
+        rows = await self._queries.all(sa.select(TABLE.c.cluster).distinct())
+        return frozenset(row.cluster for row in rows)
+
     async def get(self, watch_id: int) -> watches.Watch | None:
         row = await self._queries.first(sa.select(TABLE).where(TABLE.c.id == watch_id))
         return None if row is None else value(row)

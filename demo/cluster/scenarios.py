@@ -366,8 +366,8 @@ def _nightly() -> Piece:
 
 
 def demo() -> tuple[Piece, ...]:
-    """What `make demo` shows: five stories in the middle of a healthy cluster."""
-    return (*healthy(), crash_loop(), bad_image(), oom(), unschedulable(), job_failed())
+    """What `make demo` shows: six stories in the middle of a healthy cluster. One of them no proposed action mends."""
+    return (*healthy(), crash_loop(), bad_image(), oom(), unschedulable(), job_failed(), readiness_failing())
 
 
 def by_name(name: str) -> tuple[Piece, ...]:

@@ -30,6 +30,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 _REVISION = "deployment.kubernetes.io/revision"
 
+_REFINING = ("poddisruptionbudgets", "horizontalpodautoscalers")
+"""Lists that a verdict asks, and that an identity may lack."""
+
 _OPTIONAL = (errors.Forbidden, errors.NotFound)
 
 
@@ -226,6 +229,7 @@ class Reader:
         space = ref.namespace
         replicasets, pods = await self._members(top, space) if top is not None else ((), ())
         labels = _pod_labels(top or found or {})
+        budgets, autoscalers = [await self._list_optional(kind, space) for kind in _REFINING]
         return model.Target(
             ref=ref if found is None else model.ResourceRef(ref.kind, space, ref.name, _uid(found)),
             object=found,
@@ -234,16 +238,13 @@ class Reader:
             replicasets=replicasets,
             pods=pods,
             budgets=tuple(
-                each
-                for each in await self._list_optional("poddisruptionbudgets", space)
-                if selectors.matches((each.get("spec") or {}).get("selector"), labels)
+                each for each in budgets or () if selectors.matches((each.get("spec") or {}).get("selector"), labels)
             ),
-            autoscalers=tuple(
-                each
-                for each in await self._list_optional("horizontalpodautoscalers", space)
-                if top is not None and _scales(each, top)
-            ),
+            autoscalers=tuple(each for each in autoscalers or () if top is not None and _scales(each, top)),
             namespace=await self._namespace(space),
+            unread=tuple(
+                kind for kind, listed in zip(_REFINING, (budgets, autoscalers), strict=True) if listed is None
+            ),
         )
 
     async def _members(
@@ -269,12 +270,14 @@ class Reader:
         except errors.NotFound:
             return None
 
-    async def _list_optional(self, kind: str, namespace: str) -> list[model.Json]:
-        """A list that only refines a verdict: empty where we may not read it or the server does not have it."""
+    async def _list_optional(self, kind: str, namespace: str) -> list[model.Json] | None:
+        """A list that only refines a verdict: empty where the server lacks the kind, None where we may not read it."""
         try:
             return await self.list_json(kind, namespace)
-        except _OPTIONAL:
+        except errors.NotFound:
             return []
+        except errors.Forbidden:
+            return None
 
     async def _namespace(self, name: str) -> model.Json | None:
         try:

@@ -350,6 +350,20 @@ def test_a_namespace_that_cannot_be_read_is_told() -> None:
     assert "could not be read" in verdict.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("action", "unread", "warned"),
+    [
+        (UP, "horizontalpodautoscalers", "put its own number back"),
+        (RESTART, "poddisruptionbudgets", "how many pods may go"),
+    ],
+)
+def test_what_may_not_be_read_is_told_and_not_taken_for_none(action: model.Action, unread: str, warned: str) -> None:
+    verdict = judged(action, replace(target_for(action), unread=(unread,)))
+    assert verdict.allowed
+    assert any(warned in warning for warning in verdict.warnings)
+    assert judged(action, target_for(action)).warnings == ()
+
+
 # --- approvals ---
 
 

@@ -54,10 +54,17 @@ async def test_a_crash_loop_is_told_approved_healed_and_verified(begin: worlds.S
 async def test_every_broken_thing_has_one_thread_and_the_healthy_rest_has_none(begin: worlds.Start) -> None:
     world = await begin(scenarios.demo())
     await world.start_bot()
-    await world.eventually(lambda: len(world.parents()) >= 5, what="five incidents")
-    for name in ("payments/api", "web/storefront", "search/indexer", "batch/report-builder", "batch/ledger-export"):
+    await world.eventually(lambda: len(world.parents()) >= 6, what="six incidents")
+    for name in (
+        "payments/api",
+        "web/storefront",
+        "search/indexer",
+        "batch/report-builder",
+        "batch/ledger-export",
+        "shop/recommender",
+    ):
         assert len(world.parents(name)) == 1
-    assert len(world.parents()) == 5
+    assert len(world.parents()) == 6
 
 
 async def test_a_fix_that_does_not_help_is_not_called_one(begin: worlds.Start) -> None:

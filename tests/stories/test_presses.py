@@ -80,7 +80,7 @@ async def test_two_replicas_tell_each_incident_once(begin: worlds.Start) -> None
     world = await begin(scenarios.demo())
     await world.start_bot(wait=False)
     await world.start_bot(wait=False)
-    await world.eventually(lambda: len(world.parents()) >= 5, what="five incidents")
+    await world.eventually(lambda: len(world.parents()) >= 6, what="six incidents")
     await world.eventually_row("SELECT count(*) = 0 FROM message_view WHERE wanted > shown")
-    assert len(world.parents()) == 5
-    assert await world.value("SELECT count(*) FROM incident") == 5
+    assert len(world.parents()) == 6
+    assert await world.value("SELECT count(*) FROM incident") == 6

@@ -269,7 +269,7 @@ async def test_pausing_and_resuming_happen_once_each(record: Recorded) -> None:
     page = await bot.pipeline.audit_page("")
     told = [(entry.event.tag, entry.event.actor) for entry in reversed(page.entries)]
     assert told == [("watch:added", worlds.ANA), ("watch:paused", worlds.ANA), ("watch:active", worlds.BEN)]
-    with pytest.raises(errors.NotPossible, match="There is no watch `dem`. Did you mean `demo`?"):
+    with pytest.raises(errors.NotPossible, match=r"There is no watch `dem`\. Did you mean `demo`\?"):
         await bot.pipeline.pause_watch("dem", worlds.ANA)
 
 

@@ -151,6 +151,7 @@ async def test_a_failure_after_the_action_that_the_rollout_does_not_show_speaks_
     await world.cluster.settle()
     bot = await world.replica()
     incident = await world.diagnosed(bot)
+    world.clock.advance(minutes=1)
     await world.acted(bot, incident, model.Scale(incident.subject, 1))
     await world.until(lambda: len(world.cluster.pods("search", "indexer")) == 1)
     acted = world.clock.advance(seconds=2)

@@ -48,6 +48,17 @@ async def test_watches_are_listed_by_name_without_removed_ones(store: engine.Dat
         assert [watch.name for watch in await tx.watches.all()] == ["a", "c"]
 
 
+async def test_a_cluster_that_was_ever_watched_stays_known(store: engine.Database) -> None:
+    async with store.begin() as tx:
+        assert await tx.watches.clusters_ever() == frozenset()
+    kept = await examples.watched(store)
+    gone = await examples.watched(store, name="old", cluster="prod-us")
+    await examples.watched(store, name="again")
+    async with store.begin() as tx:
+        await tx.watches.set_state(gone.id, ("active",), "removed")
+        assert await tx.watches.clusters_ever() == {kept.cluster, "prod-us"}
+
+
 async def test_a_state_is_set_only_from_the_states_named(store: engine.Database) -> None:
     watch = await examples.watched(store)
     async with store.begin() as tx:

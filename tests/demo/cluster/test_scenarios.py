@@ -41,6 +41,7 @@ async def test_demo_shows_exactly_its_stories(start: Start) -> None:
         "search/indexer",
         "batch/report-builder",
         "batch/ledger-export",
+        "shop/recommender",
     }
 
 
