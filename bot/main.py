@@ -235,6 +235,7 @@ class Bot:
                 clock=clock,
                 owner=self._owner,
                 rules=self._rules,
+                meter=self._metrics,
             )
             publishing = publisher.Publisher(
                 client,

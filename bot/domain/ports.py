@@ -6,7 +6,7 @@ Bell: wakes the publisher and the workers (`bot.main`). Advisor: a model (`bot.l
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -413,6 +413,26 @@ class Bell(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Counts what happens, for /metrics (`bot.telemetry`)."""
+
+    def swept(self, cluster: str, status: str, seconds: float, findings: int | None, /) -> None:
+        """`findings` is None where it could not look."""
+        ...
+
+    def executed(self, action: str, outcome: str, /) -> None: ...
+
+
+class Unmetered:
+    """A meter that nobody reads: for commands that serve no /metrics."""
+
+    def swept(self, _cluster: str, _status: str, _seconds: float, _findings: int | None) -> None:
+        return
+
+    def executed(self, _action: str, _outcome: str) -> None:
+        return
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """All that a stage may reach, wired once in `bot.main`."""
@@ -428,3 +448,4 @@ class Ports:
     owner: str
     """Name of this replica, unique for each process."""
     rules: rules.Rules
+    meter: Meter = field(default_factory=Unmetered)

@@ -12,8 +12,12 @@ from k8s import fields, model, objects, workloads
 
 EVENT_LINES = 12
 NODE_LINES = 10
-_COUNT = re.compile("[0-9]{1,6}")
-"""Of replicas. Whoever may write events may write anything into them."""
+_SCALED_UP = re.compile(
+    r"Scaled up replica set \S+ (?:from (?P<old>[0-9]{1,6}) to (?P<new>[0-9]{1,6})"
+    r"|to (?P<new_before>[0-9]{1,6}) from (?P<old_before>[0-9]{1,6}))"
+)
+"""As the Deployment controller writes it: `from 3 to 5` since Kubernetes 1.31, `to 5 from 3` before. Whoever may write
+events may write anything into them, so nothing but plain numbers is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,22 +161,23 @@ def duration(seconds: float) -> str:
 
 
 def scaling(found: Sequence[model.Json]) -> dict[str, str]:
-    """Who scaled the workload last, from its controller's events: `scaled_from`, `scaled_to`. Empty where unknown.
+    """Who scaled the workload last, from its controller's events, newest first: `scaled_from`, `scaled_to`. Empty where
+    unknown.
 
-    `Scaled up replica set api-5d to 5 from 3`; a rollout scales too, but never the whole at one step from n to more
-    than n while another set goes down, so only a lone upward step within the events is taken.
+    A rollout scales too, but never the whole at one step from n to more than n while another set goes down, so only a
+    lone upward step within the events is taken.
     """
-    steps = [event for event in found if fields.text(event, "reason") == "ScalingReplicaSet"]
-    downs = [event for event in steps if fields.text(event, "message").startswith("Scaled down")]
-    ups = [event for event in steps if fields.text(event, "message").startswith("Scaled up")]
-    if downs or not ups:
+    steps = [
+        fields.text(event, "message") for event in found if fields.text(event, "reason") == "ScalingReplicaSet"
+    ]
+    ups = [step for step in steps if step.startswith("Scaled up")]
+    if not ups or any(step.startswith("Scaled down") for step in steps):
         return {}
-    words = fields.text(ups[0], "message").split()
-    if len(words) < 4 or words[-2] != "from" or not all(_COUNT.fullmatch(word) for word in (words[-1], words[-3])):
+    step = _SCALED_UP.fullmatch(ups[0])
+    if step is None:
         return {}
-    if words[-1] == "0":
-        return {}
-    return {"scaled_from": words[-1], "scaled_to": words[-3]}
+    old, new = step["old"] or step["old_before"], step["new"] or step["new_before"]
+    return {} if int(old) == 0 else {"scaled_from": old, "scaled_to": new}
 
 
 def nodes(found: Sequence[model.Json], problem: model.Problem) -> str:

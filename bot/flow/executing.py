@@ -98,6 +98,7 @@ async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
         elif told.status in ("stale", "already-fixed", "unknown"):
             await _look_again(tx, job)
         await _show(tx, job, now)
+    wired.meter.executed(model.name_of(job.proposal.action), told.status)
     wired.bell.ring()
     return True
 

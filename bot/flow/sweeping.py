@@ -56,11 +56,13 @@ async def look(
         summary=summary,
         degraded=dict(snapshot.degraded),
     )
+    wired.meter.swept(watch.cluster, status, snapshot.seconds, len(found.findings))
     return Swept(finished, watch, snapshot, found)
 
 
 async def _fail(wired: ports.Ports, watch: watches.Watch, sweep: watches.Sweep, error: str) -> None:
     now = wired.clock()
+    wired.meter.swept(watch.cluster, "failed", (now - sweep.started_at).total_seconds(), None)
     failed = replace(sweep, status="failed", finished_at=now, error=error, summary=f"could not look: {error}")
     async with wired.store.begin() as tx:
         before = await tx.sweeps.latest(watch.id)

@@ -36,7 +36,7 @@ async def page_of(browser: Browser, url: str, user: str, path: str, size: tuple[
 
 def incident(page: Page, subject: str) -> Locator:
     """The parent message of this subject's incident, in the channel."""
-    return page.locator("#channel .message", has=page.locator("strong", has_text=subject)).first
+    return page.locator("#channel .message:has(.attachment)", has=page.locator("strong", has_text=subject))
 
 
 async def narrow(page: Page, width: int) -> bool:
