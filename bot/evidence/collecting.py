@@ -185,9 +185,9 @@ def _tell_logs(
     for source, log in (("previous-log", previous), ("log", current)):
         if not log or not log.strip():
             continue
-        clean = redact.redact(log)
+        clean = _clean(log)
         line = logs.telling_line(clean)
-        if source == "log" and previous and clean.strip() == redact.redact(previous).strip():
+        if source == "log" and previous and clean.strip() == _clean(previous).strip():
             continue
         which = "before its last restart" if source == "previous-log" else "now"
         body, cut = logs.excerpt(clean)
@@ -198,6 +198,10 @@ def _tell_logs(
             gathering.facts["log"] = source
             if name := logs.missing_name(line):
                 gathering.facts["missing_name"] = name
+
+
+def _clean(log: str) -> str:
+    return redact.redact(logs.without_torn_key(log))
 
 
 def _tell_rollout(gathering: _Gathering, target: model.Target, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Reads a log as an engineer does: which line tells, what is missing, and what may be left out. Pure.
 
-Called by `collecting`; the text is redacted already.
+Called by `collecting`; the text is redacted already, but for `without_torn_key`, which comes first.
 """
 
 import re
@@ -25,6 +25,16 @@ _MISSING_NAME = tuple(
     )
 )
 _STAMP = re.compile(r"\d+")
+_KEY_MARK = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+
+
+def without_torn_key(log: str) -> str:
+    """The log without the rest of a private key whose beginning lies before the first line that was read.
+
+    Redaction knows a key by how it begins; here everything up to where it ends is dropped.
+    """
+    first = _KEY_MARK.search(log)
+    return f"[redacted:private-key]{log[first.end() :]}" if first is not None and first[1] == "END" else log
 
 
 def telling_line(log: str) -> str:

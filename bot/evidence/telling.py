@@ -167,9 +167,7 @@ def scaling(found: Sequence[model.Json]) -> dict[str, str]:
     A rollout scales too, but never the whole at one step from n to more than n while another set goes down, so only a
     lone upward step within the events is taken.
     """
-    steps = [
-        fields.text(event, "message") for event in found if fields.text(event, "reason") == "ScalingReplicaSet"
-    ]
+    steps = [fields.text(event, "message") for event in found if fields.text(event, "reason") == "ScalingReplicaSet"]
     ups = [step for step in steps if step.startswith("Scaled up")]
     if not ups or any(step.startswith("Scaled down") for step in steps):
         return {}

@@ -31,10 +31,10 @@ async def begin(tmp_path: Path) -> AsyncIterator[Open]:
 
 
 async def problem(world: worlds.World, kind: str = "") -> model.Problem:
-    """The problem of this primary kind; the first one where none is named."""
+    """The problem that shows this kind; the first one where none is named."""
     snapshot = await world.eyes.look(worlds.CLUSTER, model.Scope())
     found = detection.detect(snapshot).problems
-    return next(one for one in found if kind in ("", one.primary.kind))
+    return next((one for one in found if kind in one.kinds), found[0])
 
 
 async def collect(world: worlds.World, kind: str = "", **limits: Any) -> diagnoses.Dossier:

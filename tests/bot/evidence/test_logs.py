@@ -48,6 +48,14 @@ def test_the_missing_name_is_taken_from_what_programs_say(line: str, name: str) 
     assert logs.missing_name(line) == name
 
 
+def test_the_rest_of_a_key_that_began_before_the_log_does_is_dropped() -> None:
+    end = "-----END RSA PRIVATE KEY-----"
+    assert logs.without_torn_key(f"c2VjcmV0\n{end}\nready") == "[redacted:private-key]\nready"
+    whole = f"a\n-----BEGIN RSA PRIVATE KEY-----\nx\n{end}\nready"
+    assert logs.without_torn_key(whole) == whole
+    assert logs.without_torn_key("ready") == "ready"
+
+
 def test_runs_of_alike_lines_are_folded_with_their_count() -> None:
     text, cut = logs.excerpt("\n".join(f"retry {number} in 5 s" for number in range(30)) + "\ngave up")
     assert text == "retry 29 in 5 s (×30)\ngave up"

@@ -179,21 +179,28 @@ def scaled(*messages: str) -> dict[str, str]:
     return telling.scaling([examples.event("ScalingReplicaSet", message) for message in messages])
 
 
-def test_a_lone_step_up_tells_from_how_many_to_how_many() -> None:
-    assert scaled("Scaled up replica set api-5d to 9 from 3") == {"scaled_from": "3", "scaled_to": "9"}
+@pytest.mark.parametrize("said", ["from 3 to 9", "to 9 from 3"])
+def test_a_lone_step_up_tells_from_how_many_to_how_many(said: str) -> None:
+    assert scaled(f"Scaled up replica set api-5d {said}") == {"scaled_from": "3", "scaled_to": "9"}
+
+
+def test_the_newest_of_several_steps_up_is_told() -> None:
+    first, last = "Scaled up replica set api-5d from 0 to 3", "Scaled up replica set api-5d from 3 to 9"
+    assert scaled(last, first) == {"scaled_from": "3", "scaled_to": "9"}
 
 
 @pytest.mark.parametrize(
     "messages",
     [
         (),
+        ("Scaled up replica set api-5d from 0 to 3",),
         ("Scaled up replica set api-5d to 3 from 0",),
         ("Scaled up replica set api-5d to 3",),
         ("Scaled up",),
-        ("Scaled up replica set api-5d to ² from ³",),
+        ("Scaled up replica set api-5d from ² to ³",),
         (f"Scaled up replica set api-5d to {'9' * 5000} from 3",),
         ("Scaled up replica set api-5d to many from few",),
-        ("Scaled up replica set api-6e to 2 from 1", "Scaled down replica set api-5d to 1 from 2"),
+        ("Scaled up replica set api-6e from 1 to 2", "Scaled down replica set api-5d from 2 to 1"),
     ],
 )
 def test_what_is_no_lone_step_up_by_numbers_tells_nothing(messages: tuple[str, ...]) -> None:
@@ -235,7 +242,8 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
-    | st.sampled_from(["ScalingReplicaSet", "Scaled up x to ² from ٣", "True", "Warning", "uid-pod", "yesterday", "9999-99-99"])
+    | st.sampled_from(["ScalingReplicaSet", "Scaled up replica set x from ² to ٣", "True", "Warning", "uid-pod"])
+    | st.sampled_from(["Scaled up replica set x to 2 from 1", "yesterday", "9999-99-99", "2026-11-21T02:00:00Z"])
     | st.text(max_size=6)
 )  # fmt: skip
 ANYTHING = st.recursive(

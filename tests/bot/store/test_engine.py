@@ -78,7 +78,7 @@ async def test_a_cancelled_transaction_is_rolled_back_and_its_connection_is_free
 
 async def test_every_session_has_limits_and_a_name(store: engine.Database) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone", "application_name")
-    assert await _settings(store, *names) == ["15s", "5s", "1min", "UTC", "watchkeeper"]
+    assert await _settings(store, *names) == ["15s", "5s", "10s", "UTC", "watchkeeper"]
 
 
 async def test_times_come_back_in_utc(store: engine.Database) -> None:
