@@ -45,14 +45,19 @@ async def listed(wired: ports.Ports, which: str, user: str) -> Sequence[incident
 
 async def show(wired: ports.Ports, words: str) -> cards.IncidentCard:
     """One incident by `WK-12`, `#12` or `12`. Raises NotPossible where there is none."""
-    digits = words.strip().lstrip("#").upper().removeprefix("WK-")
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+    number = _number(words)
+    if number is None:
         raise errors.NotPossible(f"`{words}` is no incident: give its number, for example `WK-12`.")
     async with wired.store.begin() as tx:
-        card = await tx.cards.incident(int(digits))
+        card = await tx.cards.incident(number)
     if card is None:
-        raise errors.NotPossible(f"There is no incident WK-{digits}. `/watch incidents` lists those there are.")
+        raise errors.NotPossible(f"There is no incident WK-{number}. `/watch incidents` lists those there are.")
     return replace(card, approvers=wired.rules.policy.approvers)
+
+
+def _number(words: str) -> int | None:
+    digits = words.strip().lstrip("#").upper().removeprefix("WK-")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 
 async def proposal(wired: ports.Ports, press: approvals.Press) -> proposals.Proposal:
@@ -72,6 +77,10 @@ async def audited(wired: ports.Ports, words: str) -> cards.AuditPage:
             return await tx.trail.page(since=wired.clock() - DAY)
         if text.startswith("<@") and text.endswith(">"):
             return await tx.trail.page(actor=text[2:-1].partition("|")[0])
+    if _number(text) is None:
+        raise errors.NotPossible(
+            f"There is no trail of `{text}`. Name an incident (`WK-12`), a person (`@name`) or a time (`24h`)."
+        )
     found = await show(wired, text)
     async with wired.store.begin() as tx:
         return await tx.trail.page(incident_id=found.incident.id)

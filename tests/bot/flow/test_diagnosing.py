@@ -1,5 +1,7 @@
 """The rules of diagnosis: the cause, what it rests on, how sure it is, what they speak for, and what they do not."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,10 +16,17 @@ NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=4)
 ROLLOUT = NOW - timedelta(minutes=10)
 API = model.ResourceRef("Deployment", "payments", "api", "uid-api")
+NO_FACTS: Mapping[str, str] = {}
 POD = model.ResourceRef("Pod", "payments", "api-5d-x", "uid-pod")
 
 
-def problem(kind: str, *, ready: int | None = 0, subject: model.ResourceRef = API, **facts: str) -> model.Problem:
+def problem(
+    kind: str,
+    *,
+    ready: int | None = 0,
+    subject: model.ResourceRef = API,
+    facts: Mapping[str, str] = NO_FACTS,
+) -> model.Problem:
     finding = model.Finding(
         kind=kind,
         severity="P1",
@@ -32,7 +41,9 @@ def problem(kind: str, *, ready: int | None = 0, subject: model.ResourceRef = AP
     return model.Problem(subject, (finding,), "P1", ready, 3)
 
 
-def dossier(*sources: diagnoses.Source, missing: tuple[str, ...] = (), **facts: str) -> diagnoses.Dossier:
+def dossier(
+    *sources: diagnoses.Source, missing: tuple[str, ...] = (), facts: Mapping[str, str] = NO_FACTS
+) -> diagnoses.Dossier:
     evidence = tuple(
         diagnoses.Evidence(number, source, source, f"body of {source}") for number, source in enumerate(sources, 1)
     )
@@ -51,15 +62,13 @@ def actions(found: diagnoses.Diagnosis) -> list[model.Action]:
 
 def test_a_crash_that_names_what_the_rollout_removed_is_certain_and_undone() -> None:
     found = diagnosing.diagnose(
-        problem("CrashLoopBackOff", exit_code="1"),
+        problem("CrashLoopBackOff", facts={"exit_code": "1"}),
         dossier(
             "status",
             "previous-log",
             "events",
             "rollout",
-            error_line="KeyError: 'DB_URL'",
-            missing_name="DB_URL",
-            **rolled_out("env DB_URL removed"),
+            facts={"error_line": "KeyError: 'DB_URL'", "missing_name": "DB_URL"} | rolled_out("env DB_URL removed"),
         ),
         NOW,
     )
@@ -72,8 +81,8 @@ def test_a_crash_that_names_what_the_rollout_removed_is_certain_and_undone() -> 
 
 def test_a_crash_after_a_rollout_that_the_log_does_not_explain_is_likely_not_certain() -> None:
     found = diagnosing.diagnose(
-        problem("CrashLoopBackOff", exit_code="137"),
-        dossier("status", "log", "rollout", error_line="fatal: boom", **rolled_out("image: api:1 → api:2")),
+        problem("CrashLoopBackOff", facts={"exit_code": "137"}),
+        dossier("status", "log", "rollout", facts={"error_line": "fatal: boom"} | rolled_out("image: api:1 → api:2")),
         NOW,
     )
     assert found.confidence == "medium"
@@ -82,8 +91,10 @@ def test_a_crash_after_a_rollout_that_the_log_does_not_explain_is_likely_not_cer
 
 def test_a_crash_long_after_the_rollout_does_not_blame_it_and_proposes_nothing() -> None:
     found = diagnosing.diagnose(
-        problem("CrashLoopBackOff", exit_code="1"),
-        dossier("status", "log", error_line="fatal: boom", **rolled_out("image: a → b", ago=timedelta(days=3))),
+        problem("CrashLoopBackOff", facts={"exit_code": "1"}),
+        dossier(
+            "status", "log", facts={"error_line": "fatal: boom"} | rolled_out("image: a → b", ago=timedelta(days=3))
+        ),
         NOW,
     )
     assert actions(found) == []
@@ -94,7 +105,11 @@ def test_a_crash_long_after_the_rollout_does_not_blame_it_and_proposes_nothing()
 def test_no_healthy_revision_means_no_undo_and_it_is_said() -> None:
     found = diagnosing.diagnose(
         problem("CrashLoopBackOff"),
-        dossier("status", "log", missing_name="X_Y", error_line="X_Y", **rolled_out("env X_Y removed", healthy="")),
+        dossier(
+            "status",
+            "log",
+            facts={"missing_name": "X_Y", "error_line": "X_Y"} | rolled_out("env X_Y removed", healthy=""),
+        ),
         NOW,
     )
     assert actions(found) == []
@@ -103,8 +118,8 @@ def test_no_healthy_revision_means_no_undo_and_it_is_said() -> None:
 
 def test_an_image_that_is_not_there_since_the_rollout_is_undone() -> None:
     found = diagnosing.diagnose(
-        problem("ImagePull", image="web:9", **{"class": "not-found"}),
-        dossier("status", "events", "rollout", **rolled_out("image: web:8 → web:9")),
+        problem("ImagePull", facts={"image": "web:9", "class": "not-found"}),
+        dossier("status", "events", "rollout", facts=rolled_out("image: web:8 → web:9")),
         NOW,
     )
     assert found.confidence == "high"
@@ -114,8 +129,8 @@ def test_an_image_that_is_not_there_since_the_rollout_is_undone() -> None:
 
 def test_a_registry_that_is_away_is_nothing_that_an_undo_mends() -> None:
     found = diagnosing.diagnose(
-        problem("ImagePull", image="web:9", **{"class": "unreachable"}),
-        dossier("events", "rollout", **rolled_out("image: web:8 → web:9")),
+        problem("ImagePull", facts={"image": "web:9", "class": "unreachable"}),
+        dossier("events", "rollout", facts=rolled_out("image: web:8 → web:9")),
         NOW,
     )
     assert actions(found) == []
@@ -124,8 +139,8 @@ def test_a_registry_that_is_away_is_nothing_that_an_undo_mends() -> None:
 
 def test_an_oom_kill_at_a_limit_that_was_just_lowered_is_undone() -> None:
     found = diagnosing.diagnose(
-        problem("OOMKilled", memory_limit="128Mi", restarts="4"),
-        dossier("status", "rollout", **rolled_out("container app memory limit 256Mi → 128Mi")),
+        problem("OOMKilled", facts={"memory_limit": "128Mi", "restarts": "4"}),
+        dossier("status", "rollout", facts=rolled_out("container app memory limit 256Mi → 128Mi")),
         NOW,
     )
     assert found.confidence == "high"
@@ -133,7 +148,9 @@ def test_an_oom_kill_at_a_limit_that_was_just_lowered_is_undone() -> None:
 
 
 def test_an_oom_kill_without_a_change_is_for_a_person() -> None:
-    found = diagnosing.diagnose(problem("OOMKilled", memory_limit="128Mi", restarts="4"), dossier("status"), NOW)
+    found = diagnosing.diagnose(
+        problem("OOMKilled", facts={"memory_limit": "128Mi", "restarts": "4"}), dossier("status"), NOW
+    )
     assert actions(found) == []
     assert "at its memory limit of 128Mi, 4 restarts so far [E1]" in found.cause
     assert "No action here helps for long" in found.next_step
@@ -142,7 +159,7 @@ def test_an_oom_kill_without_a_change_is_for_a_person() -> None:
 def test_a_missing_object_that_the_rollout_began_to_ask_for_is_undone() -> None:
     found = diagnosing.diagnose(
         problem("ConfigError", missing='ConfigMap "app-settings"'),
-        dossier("status", "events", "rollout", **rolled_out("env from ConfigMap app-settings added")),
+        dossier("status", "events", "rollout", facts=rolled_out("env from ConfigMap app-settings added")),
         NOW,
     )
     assert (found.confidence, actions(found)) == ("high", [model.RolloutUndo(API, 3)])
@@ -155,15 +172,15 @@ def test_a_missing_object_without_a_rollout_is_to_be_created() -> None:
 
 
 def test_what_no_node_can_take_is_for_a_person() -> None:
-    found = diagnosing.diagnose(problem("Unschedulable", **{"class": "cpu"}), dossier("scheduling"), NOW)
+    found = diagnosing.diagnose(problem("Unschedulable", facts={"class": "cpu"}), dossier("scheduling"), NOW)
     assert actions(found) == []
     assert "Ask for less cpu" in found.next_step
 
 
 def test_replicas_beyond_what_the_cluster_holds_may_be_scaled_back() -> None:
     found = diagnosing.diagnose(
-        problem("Unschedulable", ready=3, **{"class": "cpu"}),
-        dossier("events", "scheduling", scaled_from="3", scaled_to="9"),
+        problem("Unschedulable", ready=3, facts={"class": "cpu"}),
+        dossier("events", "scheduling", facts={"scaled_from": "3", "scaled_to": "9"}),
         NOW,
     )
     assert actions(found) == [model.Scale(API, 3)]
@@ -183,7 +200,7 @@ def test_all_pods_not_ready_for_no_known_reason_may_be_restarted_and_it_is_said_
 
 def test_a_stuck_rollout_is_undone_and_names_its_change() -> None:
     found = diagnosing.diagnose(
-        problem("RolloutStuck", ready=3), dossier("status", "rollout", **rolled_out("readiness probe changed")), NOW
+        problem("RolloutStuck", ready=3), dossier("status", "rollout", facts=rolled_out("readiness probe changed")), NOW
     )
     assert actions(found) == [model.RolloutUndo(API, 3)]
     assert "readiness probe changed [E2]" in found.cause
@@ -199,7 +216,9 @@ def test_kinds_that_no_action_mends_say_what_a_person_should_do(kind: str) -> No
 
 def test_missing_evidence_lowers_a_high_confidence_and_is_kept() -> None:
     found = diagnosing.diagnose(
-        problem("OOMKilled", memory_limit="1Gi"), dossier("status", missing=("the current log: timed out",)), NOW
+        problem("OOMKilled", facts={"memory_limit": "1Gi"}),
+        dossier("status", missing=("the current log: timed out",)),
+        NOW,
     )
     assert found.confidence == "medium"
     assert found.missing == ("the current log: timed out",)
@@ -211,7 +230,7 @@ def test_every_kind_of_the_catalogue_has_a_rule() -> None:
 
 def test_secrets_in_what_the_cluster_says_do_not_reach_the_cause() -> None:
     url = "postgres://app:" + "hunter2" + "hunter2@db/x"
-    found = diagnosing.diagnose(problem("CrashLoopBackOff"), dossier("log", error_line=f"fatal: {url}"), NOW)
+    found = diagnosing.diagnose(problem("CrashLoopBackOff"), dossier("log", facts={"error_line": f"fatal: {url}"}), NOW)
     assert "hunter2" not in found.cause
 
 
@@ -233,14 +252,10 @@ def test_only_evidence_that_is_there_is_cited_and_nothing_raises(
 ) -> None:
     facts = {name: text for name, text in facts.items() if not name.startswith("scaled") or text.isdecimal()}
     shown = problem(kind, ready=1)
-    shown = model.Problem(API, (model.Finding(**{**_fields(shown.primary), "facts": found}),), "P1", 1, 3)
-    given_ = dossier("status", "rollout", **facts)
+    shown = replace(shown, findings=(replace(shown.primary, facts=found),))
+    given_ = replace(dossier("status", "rollout"), facts=facts)
     diagnosis = diagnosing.diagnose(shown, given_, NOW)
     assert set(diagnosis.cites) <= {piece.number for piece in given_.evidence}
     assert diagnosis.cause
     assert diagnosis.next_step
     assert all(candidate.action.workload == API for candidate in diagnosis.candidates)
-
-
-def _fields(finding: model.Finding) -> dict[str, object]:
-    return {name: getattr(finding, name) for name in finding.__dataclass_fields__}
