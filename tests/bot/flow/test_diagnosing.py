@@ -158,7 +158,7 @@ def test_an_oom_kill_without_a_change_is_for_a_person() -> None:
 
 def test_a_missing_object_that_the_rollout_began_to_ask_for_is_undone() -> None:
     found = diagnosing.diagnose(
-        problem("ConfigError", missing='ConfigMap "app-settings"'),
+        problem("ConfigError", facts={"missing": 'ConfigMap "app-settings"'}),
         dossier("status", "events", "rollout", facts=rolled_out("env from ConfigMap app-settings added")),
         NOW,
     )
@@ -166,7 +166,7 @@ def test_a_missing_object_that_the_rollout_began_to_ask_for_is_undone() -> None:
 
 
 def test_a_missing_object_without_a_rollout_is_to_be_created() -> None:
-    found = diagnosing.diagnose(problem("ConfigError", missing='Secret "db"'), dossier("events"), NOW)
+    found = diagnosing.diagnose(problem("ConfigError", facts={"missing": 'Secret "db"'}), dossier("events"), NOW)
     assert actions(found) == []
     assert 'Create Secret "db"' in found.next_step
 
