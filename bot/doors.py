@@ -5,8 +5,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -22,7 +22,11 @@ T = TypeVar("T")
 ANSWER_SECONDS = 2.0
 """A press is decided before it is acknowledged, so that no acknowledged press is ever lost; Slack waits for 3 s."""
 
-AWAY = "The record (its database) cannot be reached now, so nothing was done. Try again in a minute."
+LEAVING_SECONDS = 2.0
+"""At the end of the process, for what is being answered at that moment."""
+
+AWAY = "The record (its database) cannot be reached now, and without it nothing is done. Look again in a minute."
+"""True of a lost commit too: whether that took place is known when the rows can be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,39 @@ class Doors:
     """Zone of new watches that name none."""
     check: Callable[[], Awaitable[Mapping[str, str]]]
     """Part of the bot → what is wrong with it now: what /readyz tells."""
+    running: set["asyncio.Task[Any]"] = field(default_factory=set)
+    """What is being answered or swept at this moment, in tasks that Bolt and the scheduler started."""
+
+    async def hang_up(self) -> None:
+        """Lets what is being answered come to its end, for a moment, and ends the rest: before anything is closed."""
+        if self.running:
+            await asyncio.wait(self.running, timeout=LEAVING_SECONDS)
+        left = tuple(self.running)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def present(doors: Doors) -> Iterator[None]:
+    """Notes this task among those that `hang_up` waits for."""
+    task = asyncio.current_task()
+    if task is None or task in doors.running:
+        yield
+        return
+    doors.running.add(task)
+    try:
+        yield
+    finally:
+        doors.running.discard(task)
 
 
 @contextlib.asynccontextmanager
-async def guarded(door: str, tell: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
+async def guarded(doors: Doors, door: str, tell: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
     """A listener's boundary: whatever fails inside is told to the person in a sentence, and logged; nothing is lost."""
     try:
-        yield
+        with present(doors):
+            yield
     except errors.StoreUnavailable as error:
         _LOG.warning("door.store_away", door=door, error=str(error))
         await tell(AWAY)
@@ -54,10 +84,22 @@ async def guarded(door: str, tell: Callable[[str], Awaitable[None]]) -> AsyncIte
 
 async def before_ack(deciding: Awaitable[T], ack: Callable[[], Awaitable[object]]) -> T:
     """Decides, then acknowledges; acknowledges first only where deciding takes longer than Slack would wait."""
+    async with in_time(deciding) as decided:
+        await ack()
+        return await decided
+
+
+@contextlib.asynccontextmanager
+async def in_time(deciding: Awaitable[T]) -> AsyncIterator["asyncio.Future[T]"]:
+    """The decision when it is made, or as it stands when it is time to acknowledge. Left behind, it is cancelled."""
     task = asyncio.ensure_future(deciding)
-    await asyncio.wait([task], timeout=ANSWER_SECONDS)
-    await ack()
-    return await task
+    try:
+        await asyncio.wait([task], timeout=ANSWER_SECONDS)
+        yield task
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 async def status(doors: Doors, cluster: str = "") -> cards.Status:

@@ -81,6 +81,23 @@ def writer_access(chosen: settings.Settings, access: connection.ClusterAccess) -
     )
 
 
+def checked(
+    chosen: settings.Settings, accesses: Sequence[connection.ClusterAccess]
+) -> Sequence[connection.ClusterAccess]:
+    """The same, where every identity is one that its kubeconfig has. Raises ConfigurationError with all that is wrong:
+    what only a person can set right is told at once, and is not waited for as an outage is."""
+    faults: dict[str, None] = {}
+    for access in accesses:
+        for one in (access,) if chosen.read_only else (access, writer_access(chosen, access)):
+            try:
+                connection.check(one)
+            except cluster_errors.ConfigurationError as error:
+                faults[str(error)] = None
+    if faults:
+        raise errors.ConfigurationError(*faults)
+    return accesses
+
+
 def rules_of(chosen: settings.Settings) -> rules.Rules:
     return rules.Rules(
         policy=guardrails.Policy(
@@ -148,12 +165,14 @@ class Hands:
         self._hands: dict[str, ports.Hand] = {}
 
     async def open(self) -> None:
-        """Raises ConfigurationError for a writing identity that the kubeconfig does not have."""
+        """Those that are not open yet. Raises ClusterUnavailable where one has no credentials now."""
         for name, access in self._accesses.items():
+            if name in self._hands:
+                continue
             try:
                 opened = await connection.Connection.open(writer_access(self._chosen, access))
             except cluster_errors.ClusterError as error:
-                raise errors.ConfigurationError(f"the writing identity of {name} cannot be used: {error}") from error
+                raise errors.ClusterUnavailable(f"the writing identity of {name} cannot be used: {error}") from error
             self._connections[name] = opened
             hand = executor.Executor.over(reading.Reader(opened, now=clock), opened)
             self._hands[name] = clusters.GuardedHand(hand)
@@ -205,7 +224,7 @@ class Bot:
         self._bell = Bell()
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._rules = rules_of(chosen)
-        self._accesses = accesses_of(chosen)
+        self._accesses = checked(chosen, accesses_of(chosen))
         self._clusters = clusters.Clusters(self._accesses, clock, time.monotonic)
         self._wrong: dict[str, str] = {"start": "not started yet"}
 
@@ -248,6 +267,7 @@ class Bot:
             held = doors.Doors(
                 pipeline.Pipeline(wired), publishing, self._metrics, clock, self._chosen.timezone, self._check
             )
+            stack.push_async_callback(held.hang_up)
             for door in (commands, buttons, modals, home):
                 door.register(app, held)
             await self._work(held, database, app, stack)
@@ -290,7 +310,7 @@ class Bot:
             return _no_hand
         hands = Hands(self._chosen, self._accesses)
         stack.push_async_callback(hands.close)
-        await hands.open()
+        await _patiently("writing identity", hands.open, self._wrong)
         return hands.of
 
     async def _work(
@@ -403,7 +423,7 @@ async def _patiently(part: str, start: Callable[[], Awaitable[object]], wrong: d
     while True:
         try:
             await start()
-        except errors.StoreUnavailable as error:
+        except (errors.StoreUnavailable, errors.ClusterUnavailable) as error:
             wrong[part] = str(error)
             _LOG.warning("start.waiting", part=part, error=str(error))
             await asyncio.sleep(_backoff(failures))

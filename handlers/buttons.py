@@ -3,6 +3,7 @@
 A press carries a row's id and the head of the digest that was on the card; the row decides what it means.
 """
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -40,7 +41,7 @@ class _Listener:
 
     async def _decide(self, button: str, ack: Ack, body: dict[str, Any]) -> None:
         """An undo is a proposal like any other, already worked out: pressing it approves it."""
-        async with doors.guarded(button, self._teller(body)):
+        async with doors.guarded(self._held, button, self._teller(body)):
             answer = await doors.before_ack(self._held.pipeline.approve(_press(body)), ack)
             await self._tell(button, answer, body)
 
@@ -51,28 +52,29 @@ class _Listener:
         if view is None:
             await self._tell("reject", approvals.Answer("late", TOO_SLOW), body)
             return
+        async with doors.guarded(self._held, "reject", functools.partial(self._notice, view)):
+            await self._ask_why(view, _press(body), body)
 
-        async def tell(text: str) -> None:
-            await self._held.publisher.update_modal(view, modals.notice("Reject", text))
+    async def _ask_why(self, view: str, press: approvals.Press, body: dict[str, Any]) -> None:
+        answer = await self._held.pipeline.may_decide(press)
+        if not answer.counted:
+            self._held.metrics.pressed("reject", answer.ending)
+            await self._notice(view, answer.text)
+            return
+        proposal = await self._held.pipeline.proposal(press)
+        await self._held.publisher.update_modal(view, modals.reject_reason(proposal, _context(press, body)))
 
-        async with doors.guarded("reject", tell):
-            press = _press(body)
-            answer = await self._held.pipeline.may_decide(press)
-            if answer.counted:
-                proposal = await self._held.pipeline.proposal(press)
-                await self._held.publisher.update_modal(view, modals.reject_reason(proposal, _context(press, body)))
-            else:
-                await tell(answer.text)
-                self._held.metrics.pressed("reject", answer.ending)
+    async def _notice(self, view: str, text: str) -> None:
+        await self._held.publisher.update_modal(view, modals.notice("Reject", text))
 
     async def acknowledge(self, ack: Ack, body: dict[str, Any]) -> None:
-        async with doors.guarded("acknowledge", self._teller(body)):
+        async with doors.guarded(self._held, "acknowledge", self._teller(body)):
             pressed = _press(body)
             deciding = self._held.pipeline.acknowledge(pressed.proposal_id, pressed.user)
             await self._tell("acknowledge", await doors.before_ack(deciding, ack), body)
 
     async def propose(self, ack: Ack, body: dict[str, Any]) -> None:
-        async with doors.guarded("propose", self._teller(body)):
+        async with doors.guarded(self._held, "propose", self._teller(body)):
             pressed = _press(body)
             deciding = self._held.pipeline.propose_again(pressed.proposal_id, pressed.user)
             await self._tell("propose", await doors.before_ack(deciding, ack), body)

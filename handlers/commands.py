@@ -58,16 +58,15 @@ class _Listener:
             if not await _responded(respond, message):
                 await self._held.publisher.whisper(channel, user, message)
 
-        async def say(text: str) -> None:
-            await tell(answers.said(text))
+        async with doors.guarded(self._held, "/watch", lambda text: tell(answers.said(text))):
+            await tell(await self._answered(str(command.get("text") or ""), user, channel))
 
-        async with doors.guarded("/watch", say):
-            try:
-                parsed = commands.parse(str(command.get("text") or ""))
-                answer = await self._answers[parsed.name](_Asked(parsed, user, channel))
-            except commands.NotUnderstood as error:
-                answer = _not_understood(error)
-            await tell(answer)
+    async def _answered(self, text: str, user: str, channel: str) -> messages.Message:
+        try:
+            parsed = commands.parse(text)
+            return await self._answers[parsed.name](_Asked(parsed, user, channel))
+        except commands.NotUnderstood as error:
+            return _not_understood(error)
 
     async def _help(self, _asked: _Asked) -> messages.Message:
         return answers.help_page(list(commands.FORMS.values()))

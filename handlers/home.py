@@ -22,7 +22,7 @@ class _Listener:
     async def opened(self, event: dict[str, Any]) -> None:
         if event.get("tab") != "home":
             return
-        async with doors.guarded("home", _logged):
+        async with doors.guarded(self._held, "home", _logged):
             await doors.draw_home(self._held, str(event["user"]))
 
 

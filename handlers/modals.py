@@ -1,6 +1,5 @@
 """Submitted modals: the reason of a rejection."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ Ack = Callable[..., Awaitable[object]]
 
 SHORTEST = 3
 """Characters of a reason: less says nothing. The modal asks for as many."""
+DONE = "It is rejected."
 SLOW = "This takes longer than usual. It will say here whether it counted."
 
 
@@ -29,32 +29,29 @@ class _Listener:
 
     async def reject(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         """Closes where it counted; else the modal itself says what happened instead."""
-        reason = str(view["state"]["values"][ids.REASON_BLOCK][ids.REASON_INPUT].get("value") or "").strip()
+        reason = _reason(view)
         if len(reason) < SHORTEST:
             await ack(response_action="errors", errors={ids.REASON_BLOCK: "Say in a few words why not."})
             return
-        user, metadata = str(body["user"]["id"]), str(view.get("private_metadata") or "")
-        answer = await self._in_time(
-            asyncio.ensure_future(self._rejected(user, metadata, reason)), ack, str(view["id"])
-        )
+        user, metadata = str(body["user"]["id"]), str(view["private_metadata"])
+        with doors.present(self._held):
+            answer = await self._answered(self._rejected(user, metadata, reason), ack, str(view["id"]))
         self._held.metrics.pressed("reject", answer.ending)
         if answer.counted and _from_home(metadata):
-            async with doors.guarded("reject", _nobody):
+            async with doors.guarded(self._held, "reject", _nobody):
                 await doors.draw_home(self._held, user)
 
-    async def _in_time(self, deciding: "asyncio.Future[approvals.Answer]", ack: Ack, view: str) -> approvals.Answer:
+    async def _answered(self, deciding: Awaitable[approvals.Answer], ack: Ack, view: str) -> approvals.Answer:
         """The acknowledgement carries the answer, where that is known before Slack gives up waiting for it."""
-        await asyncio.wait([deciding], timeout=doors.ANSWER_SECONDS)
-        if not deciding.done():
-            await ack(response_action="update", view=modals.notice("Reject", SLOW))
-            answer = await deciding
-            await self._held.publisher.update_modal(view, modals.notice("Reject", answer.text or "It is rejected."))
-            return answer
-        answer = await deciding
-        if answer.counted:
-            await ack()
-        else:
-            await ack(response_action="update", view=modals.notice("Reject", answer.text))
+        async with doors.in_time(deciding) as decided:
+            if not decided.done():
+                await ack(response_action="update", view=modals.notice("Reject", SLOW))
+                answer = await decided
+                await self._held.publisher.update_modal(view, modals.notice("Reject", answer.text or DONE))
+            elif (answer := decided.result()).counted:
+                await ack()
+            else:
+                await ack(response_action="update", view=modals.notice("Reject", answer.text))
         return answer
 
     async def _rejected(self, user: str, metadata: str, reason: str) -> approvals.Answer:
@@ -65,7 +62,7 @@ class _Listener:
             nonlocal answer
             answer = approvals.Answer("unavailable", text)
 
-        async with doors.guarded("reject", tell):
+        async with doors.guarded(self._held, "reject", tell):
             try:
                 context = ids.rejection(metadata)
             except ids.Malformed:
@@ -73,6 +70,10 @@ class _Listener:
             press = approvals.Press(user, context.proposal_id, context.digest, reason)
             answer = await self._held.pipeline.reject(press)
         return answer
+
+
+def _reason(view: dict[str, Any]) -> str:
+    return str(view["state"]["values"][ids.REASON_BLOCK][ids.REASON_INPUT].get("value") or "").strip()
 
 
 def _from_home(metadata: str) -> bool:

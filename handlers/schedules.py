@@ -83,7 +83,8 @@ class Schedules:
 
     async def _swept(self, watch: watches.Watch, trigger: watches.Trigger) -> None:
         try:
-            await self._held.pipeline.tick(watch, ticks.slot(self._held.clock()), trigger)
+            with doors.present(self._held):
+                await self._held.pipeline.tick(watch, ticks.slot(self._held.clock()), trigger)
         except errors.StoreUnavailable as error:
             _LOG.warning("tick.store_away", watch=watch.name, error=str(error))
         except Exception:  # noqa: BLE001 - a job's boundary: the next tick must come whatever this one met
@@ -92,8 +93,9 @@ class Schedules:
     async def _report(self) -> None:
         slot = ticks.slot(self._held.clock())
         try:
-            for channel in await self._held.pipeline.report_channels():
-                await self._held.pipeline.report(channel, slot)
+            with doors.present(self._held):
+                for channel in await self._held.pipeline.report_channels():
+                    await self._held.pipeline.report(channel, slot)
         except errors.StoreUnavailable as error:
             _LOG.warning("report.store_away", error=str(error))
         except Exception:  # noqa: BLE001 - a job's boundary: tomorrow's report must come whatever this one met

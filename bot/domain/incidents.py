@@ -95,7 +95,12 @@ def covers(incident: Incident, snapshot: model.Snapshot) -> bool:
     namespace = incident.subject.namespace
     if namespace and not snapshot.scope.includes(namespace):
         return False
-    return all(kind in detection.KINDS and snapshot.saw(detection.reads(kind)) for kind in incident.kinds)
+    return all(kind in detection.KINDS and snapshot.saw(_rests_on(kind, namespace)) for kind in incident.kinds)
+
+
+def _rests_on(kind: str, namespace: str) -> list[str]:
+    """The lists without which the absence of this kind's findings, in a namespace or outside of all, says nothing."""
+    return [name for name in detection.reads(kind) if not namespace or name not in SIDE_LISTS]
 
 
 def seen_again(incident: Incident, problem: model.Problem, headline: str, now: datetime) -> Incident:

@@ -172,8 +172,6 @@ def concerns(place: Place, subject: model.ResourceRef) -> bool:
     if subject.namespace and not scope.includes(subject.namespace):
         return False
     asked, named = place.workload.lower(), str(subject).lower()
-    if (
-        asked.startswith("pod/") and subject.kind != "Pod"
-    ):  # incidents are of workloads, whose names their pods begin with
+    if asked.startswith("pod/") and subject.kind != "Pod":  # incidents are of workloads; pods begin with their names
         return f"/{asked.removeprefix('pod/')}".startswith(f"/{subject.short}-".lower())
     return not asked or asked == named

@@ -129,6 +129,10 @@ async def _resolve(
 ) -> None:
     resolution = f"Fixed by {turn.proposal.kubectl}. {after.reason or after.progress}"
     await tx.incidents.save(incidents.resolve(current, resolution, now))
+    for row in await tx.proposals.of_incident(current.id):
+        if row.state == "proposed" and row.kind == "remedy":  # made while an execution of unknown end was verified
+            await tx.proposals.move(row.id, "proposed", "superseded", now)
+            await _tell(tx, turn, "proposal:superseded", now, {"why": "the problem is gone"}, row.id)
     data = {"resolution": resolution}
     await tx.trail.append(
         audit.Event("incident:resolved", current.cluster, "watchkeeper", now, current.id, turn.proposal.id, data)

@@ -325,6 +325,15 @@ def current_context(kubeconfig: Path | None) -> str:
     return str(loader.current_context["name"])
 
 
+def check(access: ClusterAccess) -> None:
+    """Whether the kubeconfig can be read and has the context and the user; runs no credential plugin, sends nothing.
+
+    Raises ConfigurationError: what only a person can set right, as against a plugin or a cluster that is away.
+    """
+    if not access.in_cluster:
+        _loader(access, f"open cluster {access.name}")
+
+
 def _by_name(entries: Any, key: str) -> dict[str, dict[str, Any]]:
     """The named entries of a kubeconfig's list, leaving out what has no name or no body."""
     found: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""The clusters of the settings: opened once, lazily; their errors in the product's words; who is in trouble is known."""
+"""The clusters of the settings: opened once, lazily; their errors in the product's words; whose trouble is known."""
 
 import asyncio
 import time

@@ -103,8 +103,17 @@ LISTS = st.sets(st.sampled_from(sorted({name for kind in detection.KINDS for nam
 
 @given(KINDS, LISTS)
 def test_a_degraded_list_that_a_kind_rests_on_never_proves_its_absence(kinds: list[str], degraded: set[str]) -> None:
-    known = examples.incident(kinds=tuple(kinds))
+    known = examples.incident(kinds=tuple(kinds), subject=model.ResourceRef("Node", "", "worker-1"))
     rests_on = {name for kind in kinds for name in detection.reads(kind)}
+    assert incidents.covers(known, snapshot(degraded=tuple(degraded))) == (not rests_on & degraded)
+
+
+@given(KINDS, LISTS)
+def test_what_an_identity_of_one_namespace_may_not_list_does_not_keep_its_incidents_open(
+    kinds: list[str], degraded: set[str]
+) -> None:
+    known = examples.incident(kinds=tuple(kinds))
+    rests_on = {name for kind in kinds for name in detection.reads(kind)} - {"namespaces", "nodes"}
     assert incidents.covers(known, snapshot(degraded=tuple(degraded))) == (not rests_on & degraded)
 
 

@@ -66,7 +66,7 @@ async def test_now_of_a_pod_answers_with_the_incident_of_its_workload(begin: wor
     [
         ("paymnts", "There is no namespace `paymnts`. Did you mean `payments`?"),
         ("demo/paymnts", "There is no namespace `paymnts`. Did you mean `payments`?"),
-        ("payments/deployment/apy", "There is no deployment in payments `apy`. Did you mean `api`?"),
+        ("payments/deployment/apy", "There is no deployment `apy` in `payments`. Did you mean `api`?"),
         ("payments/secret/api", "`payments/secret/api` is no workload"),
         ("payments/api", "`payments/api` is no workload: write `namespace/kind/name`"),
         ("payments/deployment/api/more", "is no workload"),
@@ -121,7 +121,7 @@ async def test_now_finds_the_namespace_in_whichever_cluster_has_it(begin: worlds
         with pytest.raises(errors.NotPossible, match="Did you mean `search`"):
             await bot.pipeline.sweep_now("serch")
         await bot.pipeline.remove_watch("other", worlds.ANA)
-        with pytest.raises(errors.NotPossible, match="That cluster has no active watch"):
+        with pytest.raises(errors.NotPossible, match="Cluster `other` has no active watch"):
             await bot.pipeline.sweep_now("other")
         await eyes.close()
 
@@ -215,8 +215,8 @@ async def test_a_watch_of_what_does_not_exist_is_not_added(begin: worlds.Begin) 
     bot = await world.replica()
     for changes, said in [
         ({"cluster": "demi"}, "There is no cluster `demi`. Did you mean `demo`?"),
-        ({"scope": model.Scope(("paymets",))}, "There is no namespace in demo `paymets`. Did you mean `payments`?"),
-        ({"scope": model.Scope(("payments", "nowhere-at-all"))}, "There is no namespace in demo `nowhere-at-all`."),
+        ({"scope": model.Scope(("paymets",))}, "namespace `paymets` in cluster `demo`. Did you mean `payments`?"),
+        ({"scope": model.Scope(("payments", "nowhere-at-all"))}, "namespace `nowhere-at-all` in cluster `demo`."),
     ]:
         with pytest.raises(errors.NotPossible) as refused:
             await bot.pipeline.add_watch(worlds.new_watch("w", **changes))

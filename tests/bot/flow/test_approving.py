@@ -223,7 +223,7 @@ async def test_propose_again_is_refused_while_an_action_is_under_way_and_after_t
     await world.verified(bot, incident.id)
     over = await bot.pipeline.propose_again(incident.id, worlds.ANA)
     assert over.ending == "late"
-    assert over.text.startswith(f"{incident.name} is resolved: Fixed: ")
+    assert over.text.startswith(f"{incident.name} is resolved: Fixed by kubectl ")
     assert (await bot.pipeline.propose_again(999, worlds.ANA)).ending == "unknown-button"
 
 

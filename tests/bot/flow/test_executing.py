@@ -247,7 +247,7 @@ async def test_what_a_dead_replica_had_written_is_found_and_verified_and_written
     a, b = await world.replica("a"), await world.replica("b")
     incident, _ = await world.approved(a)
     done = await executing.do(a.wired, await job(a))
-    assert done.outcome.status == "succeeded"
+    assert done.status == "succeeded"
     world.clock.passed += worlds.RULES.lease
     assert await b.pipeline.execute_next()
     state, outcome = await ended(b, incident.id)
@@ -281,7 +281,7 @@ async def test_an_owner_that_froze_and_wakes_after_it_was_taken_over_writes_noth
     world.clock.passed += worlds.RULES.lease
     assert await b.pipeline.execute_next()
     woken = await frozen
-    assert woken.outcome.status == "refused"
+    assert woken.status == "refused"
     assert not await executing.finish(a.wired, taken, woken)
     state, outcome = await ended(b, incident.id)
     assert (state, outcome.status) == ("unknown", "unknown")
@@ -295,7 +295,7 @@ async def test_an_owner_whose_lease_ran_out_unnoticed_writes_nothing_either(begi
     taken = await job(bot)
     world.clock.passed += worlds.RULES.lease
     done = await executing.do(bot.wired, taken)
-    assert done.outcome.status == "refused"
+    assert done.status == "refused"
     assert await executing.finish(bot.wired, taken, done)
     assert (await ended(bot, incident.id))[0] == "refused"
     assert world.writes == []
@@ -333,7 +333,7 @@ async def test_with_the_record_away_nothing_is_written(begin: worlds.Begin) -> N
     await world.approved(bot)
     taken = await job(bot)
     cut_off = await world.replica("a", store=Broken())
-    assert (await executing.do(cut_off.wired, taken)).outcome.status == "refused"
+    assert (await executing.do(cut_off.wired, taken)).status == "refused"
     assert world.writes == []
 
 

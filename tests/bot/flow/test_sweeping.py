@@ -95,3 +95,21 @@ async def test_ten_symptoms_of_one_owner_are_one_incident(begin: worlds.Begin) -
     bot = await world.replica()
     found = await world.sweep(bot)
     assert sorted(one.subject.short for one in found) == ["payments/api", "search/indexer"]
+
+
+async def test_an_identity_that_may_not_list_nodes_and_namespaces_resolves_its_incidents_all_the_same(
+    begin: worlds.Begin,
+) -> None:
+    world = await begin([scenarios.crash_loop()])
+    for kind in ("nodes", "namespaces"):
+        world.cluster.forbid("reader", "list", kind)
+    bot = await world.replica()
+    (known,) = await world.sweep(bot)
+    assert known.subject.short == "payments/api"
+    world.cluster.delete("deployments", "api", "payments")
+    await world.until(lambda: world.cluster.list("pods", "payments") == [])
+    for _ in range(2):
+        world.clock.advance(minutes=1)
+        left = await world.sweep(bot)
+    assert left == []
+    assert (await latest(bot))[0] == "partial"
