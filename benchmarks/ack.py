@@ -183,14 +183,14 @@ async def _settled(workspace: slack.SlackStandIn) -> None:
 
 
 async def _sweep_on(workspace: slack.SlackStandIn) -> None:
-    """One sweep after another, until cancelled."""
+    """One sweep after another, until cancelled. Asked by who presses nothing: nobody else's answer is taken for one."""
     while True:
-        seen = await workspace.command(slack.ANA, slack.ONCALL, "/watch", "now")
+        seen = await workspace.command(slack.CHLOE, slack.ONCALL, "/watch", "now")
         await seen.ephemeral(within=SWEEP_SECONDS)
 
 
 def _told(workspace: slack.SlackStandIn) -> list[str]:
-    return [str(one) for one in workspace.ephemerals(slack.ANA, slack.ONCALL)]
+    return [str(one) for one in workspace.ephemerals(slack.CHLOE, slack.ONCALL)]
 
 
 def _is_whole_sweep(text: str) -> bool:

@@ -33,7 +33,7 @@ class _Listener:
         if len(reason) < SHORTEST:
             await ack(response_action="errors", errors={ids.REASON_BLOCK: "Say in a few words why not."})
             return
-        user, metadata = str(body["user"]["id"]), str(view["private_metadata"])
+        user, metadata = str(body["user"]["id"]), str(view.get("private_metadata") or "")
         with doors.present(self._held):
             answer = await self._answered(self._rejected(user, metadata, reason), ack, str(view["id"]))
         self._held.metrics.pressed("reject", answer.ending)

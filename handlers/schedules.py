@@ -61,18 +61,18 @@ class Schedules:
             self._scheduler.remove_job(job)
 
     def _add(self, job: str, cron: str, timezone: str, call: object, *args: object) -> None:
+        """In the place of one of this name; a schedule that cannot be read makes none."""
+        self._drop(job)
         try:
             trigger = ticks.trigger(cron, timezone)
         except ValueError as error:
             _LOG.error("schedule.invalid", job=job, cron=cron, timezone=timezone, error=str(error))
-            self._drop(job)
             return
         self._scheduler.add_job(
             call,
             trigger,
             args=args,
             id=job,
-            replace_existing=True,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=MISFIRE_SECONDS,

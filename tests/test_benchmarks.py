@@ -1,13 +1,19 @@
 """The frame of `make bench`: what it prints and writes, and when it fails. The measuring itself is not run here."""
 
+import asyncio
 import json
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as bench
+from benchmarks import ack
 from benchmarks.result import Result
+from demo import slack
+from demo.slack import delivery
 
 GOOD = Result("stall", 12.5, "ms", 50.0)
 BAD = Result("ratio", 4.0, "x", 3.0)
@@ -65,3 +71,53 @@ def test_every_benchmark_of_the_folder_is_in_the_list() -> None:
     helpers = {"__init__", "__main__", "result", "pages", "pages_server"}
     modules = {path.stem for path in Path(bench.__file__).parent.glob("*.py")} - helpers
     assert modules == set(bench.BENCHMARKS)
+
+
+# --- acknowledgements -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 50.0), (99, 99.0), (100, 100.0), (0, 1.0)])
+def test_a_percentile_is_a_value_that_was_measured(percent: float, value: float) -> None:
+    assert ack.percentile([float(n) for n in range(100, 0, -1)], percent) == value
+
+
+def test_nothing_measured_keeps_no_limit() -> None:
+    assert ack.percentile([], 99) == math.inf
+    lost = {one.name: one for one in ack.figures(ack.Acks([5.0], 0), ack.Acks([], 3), 1)}
+    assert not lost["slack ack p99 while sweeping"].ok
+    assert not lost["interactions without an ack"].ok
+    assert lost["interactions without an ack"].value == 3
+
+
+def test_the_slowest_hundredth_decides_and_the_time_at_rest_stands_beside_it() -> None:
+    busy = ack.Acks([20.0] * 98 + [600.0, 700.0], 0)
+    found = {one.name: one for one in ack.figures(ack.Acks([10.0] * 100, 0), busy, 4)}
+    assert found["slack ack p50 while sweeping"].value == 20.0
+    assert found["slack ack p99 while sweeping"].value == 600.0
+    assert not found["slack ack p99 while sweeping"].ok
+    assert found["slack ack p99, sweeping / at rest"].value == 60.0
+    assert found["interactions without an ack"].ok
+
+
+def test_acks_measured_without_a_sweep_are_no_answer() -> None:
+    with pytest.raises(AssertionError, match="no sweep"):
+        ack.figures(ack.Acks([1.0], 0), ack.Acks([1.0], 0), 0)
+
+
+async def test_a_slow_acknowledgement_does_not_hold_the_next_interactions_back() -> None:
+    begun: list[float] = []
+
+    async with slack.SlackStandIn() as workspace:
+
+        async def pressed(number: int) -> slack.Seen:
+            begun.append(time.perf_counter())
+            await asyncio.sleep(0.2)
+            answered = delivery.Ack("acked" if number else "timeout")
+            return slack.Seen(str(number), slack.ANA, workspace.workspace, workspace.service, answered)
+
+        acks = await ack.load(pressed, count=5, rate=50)
+    assert acks.lost == 1
+    assert len(acks.ms) == 4
+    assert min(acks.ms) >= 190
+    assert begun[-1] - begun[0] >= 0.07
+    assert begun[-1] - begun[0] < 0.2

@@ -5,15 +5,18 @@ the cause, how sure it is and why, what a person should do, and which actions of
 https://kubernetes.io/docs/tasks/debug/debug-application/ for how each kind fails.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain import diagnoses
-from k8s import model, objects, redact
+from k8s import model, objects, phrases, redact
 
 RECENT = timedelta(minutes=30)
 """A rollout that began this shortly before the failure (or after which nothing was well) is suspected of it."""
+_MEMORY_LIMIT = re.compile(r"(?:(?:init )?(?P<name>[\w.-]+): )?memory limit (?P<was>\S+) → (?P<now>\S+)")
+"""A line of `k8s.templates` on what a rollout changed; the name is left out where there is but one container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +168,16 @@ def _memory(case: _Case) -> _Verdict:
     times = case.finding.facts.get("restarts", "")
     again = f", {times} restarts so far" if times and times != "0" else ""
     cause = f"The kernel killed container {case.finding.container} {at_limit}{again}{case.cite('status')}."
-    lowered = case.changed("memory limit", "memory request", "memory")
+    lowered, raised = _limits(case)
     if lowered:
         return _Verdict(
-            f"{cause} The last rollout changed its memory: {lowered} ({case.rollout_told}){case.cite('rollout')}.",
+            f"{cause} The last rollout lowered its limit: {lowered} ({case.rollout_told}){case.cite('rollout')}.",
             "high",
-            "the kill is recorded with its reason, and the last rollout changed this very limit",
+            "the kill is recorded with its reason, and the last rollout lowered this very limit",
             f"Undo the rollout, or set a limit that fits what it uses.{case.no_undo}",
             case.undo("it brings the earlier memory limit back"),
         )
-    if case.suspected:
+    if case.suspected and case.changes != [raised]:  # to raise a limit kills nobody
         changes = "; ".join(case.changes[:3])
         return _Verdict(
             f"{cause} It began with {case.rollout_told}, which changed: {changes}{case.cite('rollout')}.",
@@ -190,6 +193,21 @@ def _memory(case: _Case) -> _Verdict:
         "Find out whether it leaks or the limit is too low, then raise the limit. "
         "No action here helps for long: a restart only starts the growth anew.",
     )
+
+
+def _limits(case: _Case) -> tuple[str, str]:
+    """What the last rollout did to the memory limit of the killed container: the line that lowers, that raises it."""
+    lowered = raised = ""
+    for line in case.changes:
+        found = _MEMORY_LIMIT.fullmatch(line)
+        if found is None or found["name"] not in (None, case.finding.container):
+            continue
+        was, now = phrases.quantity(found["was"]), phrases.quantity(found["now"])
+        if now is not None and (was is None or now < was):
+            lowered = line
+        else:
+            raised = line
+    return lowered, raised
 
 
 _IMAGE_CAUSES: Mapping[str, tuple[str, str]] = {
@@ -216,7 +234,7 @@ def _image(case: _Case) -> _Verdict:
     kind = case.finding.facts.get("class", "")
     why, step = _IMAGE_CAUSES.get(kind, ("the pull fails", "Read the registry's answer in the events."))
     cause = f"Image {image} cannot be pulled: {why}{case.cite('events', 'status')}."
-    changed = case.changed("image")
+    changed = case.changed(case.finding.facts.get("image", "") or "image")
     elsewhere = kind in {"unreachable", "rate-limited"}
     if changed and not elsewhere:
         return _Verdict(

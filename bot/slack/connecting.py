@@ -79,3 +79,4 @@ async def _closed(handler: AsyncSocketModeHandler) -> None:
         if task is not None:
             task.cancel()
     await asyncio.gather(*(task for task in left if task is not None), return_exceptions=True)
+    await handler.client.aiohttp_client_session.close()  # a close that was cut short did not get to this

@@ -63,7 +63,7 @@ class Workspace:
         self.users = {user.id: user for user in (*PEOPLE, *BOTS)}
         everyone = {user.id for user in PEOPLE}
         channels = [
-            Channel(ONCALL, "oncall", everyone | {BOT_USER}, "Incidents of prod-eu. Watchkeeper posts here."),
+            Channel(ONCALL, "oncall", everyone | {BOT_USER}, "Incidents, one thread each. Watchkeeper posts here."),
             Channel(PAYMENTS, "payments", everyone | {BOT_USER}, "The payments team"),
             Channel(GENERAL, "general", set(everyone), "Company-wide announcements"),
             *(Channel(im_id(user.id), "", {user.id, BOT_USER}, im_user=user.id) for user in PEOPLE),

@@ -110,9 +110,8 @@ async def test_who_may_not_approve_is_told_who_may_and_a_rejection_shows_its_rea
     demo: Demo, browser: Browser
 ) -> None:
     chloe = await browsers.page_of(browser, demo.url, CHLOE, ONCALL)
-    refused = await opened_thread(chloe, "web/storefront")
-    await press(refused, "wk:approve").click(timeout=SEEN_MS)
-    note = chloe.get_by_test_id("ephemeral").first
+    await press(browsers.incident(chloe, "web/storefront"), "wk:approve").click(timeout=SEEN_MS)
+    note = chloe.locator("#channel").get_by_test_id("ephemeral")
     await expect(note).to_contain_text("Only visible to you", timeout=SEEN_MS)
     await expect(note).to_contain_text("@Ana Ruiz")
     await expect(note).to_contain_text("@Ben Okafor")

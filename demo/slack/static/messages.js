@@ -97,11 +97,17 @@ function content(item) {
   const surface = surfaceOf(item);
   const nodes = [];
   const edited = item.edited && h("span", { class: "edited" }, " (edited)");
-  if (item.blocks?.length && item.blocks[0].block_id !== "rt") nodes.push(h("div", { class: "blocks" }, blocks(item.blocks, surface), edited));
+  if (item.blocks?.length && item.blocks[0].block_id !== "rt") nodes.push(marked(h("div", { class: "blocks" }, blocks(item.blocks, surface)), edited));
   else if (item.text) nodes.push(h("div", { class: "text" }, mrkdwn(item.text), edited));
   for (const attachment of item.attachments ?? []) nodes.push(attached(attachment, surface));
   for (const file of item.files ?? []) nodes.push(fileCard(file));
   return nodes;
+}
+
+// Slack writes "(edited)" behind the last words, not on a line of its own.
+function marked(node, edited) {
+  if (edited) append([...node.querySelectorAll(".text")].at(-1) ?? node, edited);
+  return node;
 }
 
 function attached(attachment, surface) {

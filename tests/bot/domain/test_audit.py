@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain import audit
 from tests.bot.domain import examples
 
+FEW = settings(max_examples=40)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
@@ -39,6 +40,7 @@ def chained(events: list[audit.Event]) -> list[audit.Entry]:
 CHAINS = st.lists(EVENTS, min_size=1, max_size=6).map(chained)
 
 
+@FEW
 @given(CHAINS)
 def test_an_untouched_chain_is_whole_and_so_is_every_later_part_of_it(entries: list[audit.Entry]) -> None:
     assert audit.broken_at(entries) is None
@@ -57,6 +59,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
+@FEW
 @given(CHAINS, st.data(), st.sampled_from(sorted(CHANGES)))
 def test_a_changed_event_is_found_where_it_stands(entries: list[audit.Entry], data: st.DataObject, name: str) -> None:
     place = data.draw(st.integers(0, len(entries) - 1))
@@ -65,6 +68,7 @@ def test_a_changed_event_is_found_where_it_stands(entries: list[audit.Entry], da
     assert audit.broken_at(entries) == entries[place]
 
 
+@FEW
 @given(CHAINS, st.data())
 def test_an_event_changed_together_with_its_own_hash_is_found_at_the_next_one(
     entries: list[audit.Entry], data: st.DataObject
@@ -77,6 +81,7 @@ def test_an_event_changed_together_with_its_own_hash_is_found_at_the_next_one(
     assert audit.broken_at(entries) == entries[place + 1]
 
 
+@FEW
 @given(st.lists(EVENTS, min_size=3, max_size=6).map(chained), st.data())
 def test_a_removed_entry_is_found_at_the_one_after_it(entries: list[audit.Entry], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(entries) - 2))
@@ -85,6 +90,7 @@ def test_a_removed_entry_is_found_at_the_one_after_it(entries: list[audit.Entry]
     assert audit.broken_at(entries) == after
 
 
+@FEW
 @given(CHAINS, EVENTS, st.data())
 def test_an_inserted_entry_is_found(entries: list[audit.Entry], extra: audit.Event, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(entries) - 1))
@@ -94,6 +100,7 @@ def test_an_inserted_entry_is_found(entries: list[audit.Entry], extra: audit.Eve
     assert audit.broken_at(entries) == entries[place + 1]
 
 
+@FEW
 @given(st.lists(EVENTS, min_size=2, max_size=6).map(chained), st.data())
 def test_another_order_is_found(entries: list[audit.Entry], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(entries))
@@ -101,12 +108,14 @@ def test_another_order_is_found(entries: list[audit.Entry], data: st.DataObject)
     assert (audit.broken_at(shuffled) is not None) == moved
 
 
+@FEW
 @given(EVENTS)
 def test_the_order_of_keys_plays_no_part(event: audit.Event) -> None:
     backwards = replace(event, data=dict(reversed(list(event.data.items()))))
     assert audit.link(audit.GENESIS, 1, event) == audit.link(audit.GENESIS, 1, backwards)
 
 
+@FEW
 @given(EVENTS)
 def test_the_place_in_the_chain_is_part_of_the_hash(event: audit.Event) -> None:
     first = audit.link(audit.GENESIS, 1, event)

@@ -3,8 +3,6 @@
 from typing import get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.domain import proposals
 
@@ -57,6 +55,5 @@ def test_running_is_what_a_person_agreed_to_and_what_has_not_ended() -> None:
 
 
 @pytest.mark.parametrize("before", STATES)
-@given(after=st.sampled_from(STATES))
-def test_a_step_is_allowed_only_as_the_table_says(before: proposals.State, after: proposals.State) -> None:
-    assert proposals.may_follow(before, after) == (after in proposals.FOLLOWS[before])
+def test_a_step_is_allowed_only_as_the_table_says(before: proposals.State) -> None:
+    assert {after for after in STATES if proposals.may_follow(before, after)} == proposals.FOLLOWS[before]

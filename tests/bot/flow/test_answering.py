@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -203,8 +204,10 @@ async def test_the_trail_is_shown_by_incident_by_person_or_by_day(begin: worlds.
     assert day.broken is None
     world.clock.passed += DAY + timedelta(minutes=1)
     assert (await bot.pipeline.audit_page("")).entries == ()
-    with pytest.raises(errors.NotPossible):
+    with pytest.raises(errors.NotPossible, match="There is no incident WK-999"):
         await bot.pipeline.audit_page("WK-999")
+    with pytest.raises(errors.NotPossible, match="There is no trail of `yesterday`"):
+        await bot.pipeline.audit_page("yesterday")
 
 
 # --- watches --------------------------------------------------------------------------------------------------------
@@ -213,11 +216,12 @@ async def test_the_trail_is_shown_by_incident_by_person_or_by_day(begin: worlds.
 async def test_a_watch_of_what_does_not_exist_is_not_added(begin: worlds.Begin) -> None:
     world = await begin([scenarios.crash_loop()])
     bot = await world.replica()
-    for changes, said in [
+    refusals: list[tuple[dict[str, Any], str]] = [
         ({"cluster": "demi"}, "There is no cluster `demi`. Did you mean `demo`?"),
         ({"scope": model.Scope(("paymets",))}, "namespace `paymets` in cluster `demo`. Did you mean `payments`?"),
         ({"scope": model.Scope(("payments", "nowhere-at-all"))}, "namespace `nowhere-at-all` in cluster `demo`."),
-    ]:
+    ]
+    for changes, said in refusals:
         with pytest.raises(errors.NotPossible) as refused:
             await bot.pipeline.add_watch(worlds.new_watch("w", **changes))
         assert said in str(refused.value)
@@ -246,6 +250,8 @@ async def test_a_name_is_taken_once_and_free_again_after_removal(begin: worlds.B
     await bot.pipeline.remove_watch("prod", worlds.ANA)
     again = await bot.pipeline.add_watch(worlds.new_watch("prod"))
     assert again.id != added.id
+    await bot.pipeline.remove_watch("prod", worlds.ANA)
+    assert await bot.pipeline.clusters_ever() == {worlds.CLUSTER}
 
 
 async def test_two_who_add_the_same_name_at_once_are_one(record: Recorded) -> None:

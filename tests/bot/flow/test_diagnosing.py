@@ -127,6 +127,78 @@ def test_an_image_that_is_not_there_since_the_rollout_is_undone() -> None:
     assert actions(found) == [model.RolloutUndo(API, 3)]
 
 
+def test_a_change_of_another_image_is_not_to_blame() -> None:
+    found = diagnosing.diagnose(
+        problem("ImagePull", facts={"image": "web:9", "class": "not-found"}),
+        dossier("status", "events", "rollout", facts=rolled_out("sidecar: image: proxy:1 → proxy:2")),
+        NOW,
+    )
+    assert actions(found) == []
+    assert found.confidence == "high"
+
+
+def test_a_name_that_is_missing_without_a_rollout_is_asked_for() -> None:
+    found = diagnosing.diagnose(
+        problem("CrashLoopBackOff"),
+        dossier("log", facts={"error_line": "KeyError: 'DB_URL'", "missing_name": "DB_URL"}),
+        NOW,
+    )
+    assert "It asks for DB_URL, which it is not given." in found.cause
+    assert (found.confidence, actions(found)) == ("medium", [])
+
+
+def test_what_no_node_can_take_since_a_rollout_asked_for_more_is_undone() -> None:
+    found = diagnosing.diagnose(
+        problem("Unschedulable", facts={"class": "cpu"}),
+        dossier("scheduling", "rollout", facts=rolled_out("cpu request 1 → 64")),
+        NOW,
+    )
+    assert (found.confidence, actions(found)) == ("high", [model.RolloutUndo(API, 3)])
+
+
+def test_replicas_that_all_fit_before_are_not_scaled_below_what_is_ready() -> None:
+    found = diagnosing.diagnose(
+        problem("Unschedulable", ready=9, facts={"class": "cpu"}),
+        dossier("scheduling", facts={"scaled_from": "3", "scaled_to": "9"}),
+        NOW,
+    )
+    assert actions(found) == []
+
+
+def test_pods_that_are_not_ready_since_a_rollout_are_undone_and_their_log_is_told() -> None:
+    facts = rolled_out("readiness probe changed: path") | {"error_line": "ERROR no such table"}
+    found = diagnosing.diagnose(problem("NotReady"), dossier("log", "events", "rollout", facts=facts), NOW)
+    assert "Its log says: ERROR no such table [E1]." in found.cause
+    assert (found.confidence, actions(found)) == ("medium", [model.RolloutUndo(API, 3)])
+
+
+def test_some_of_many_that_are_not_ready_are_for_a_person() -> None:
+    found = diagnosing.diagnose(problem("NotReady", ready=1, facts={"pods": "2"}), dossier("events"), NOW)
+    assert actions(found) == []
+    assert "what the probe depends on" in found.next_step
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (timedelta(seconds=20), "rolled out just before the first failure"),
+        (timedelta(minutes=90), "rolled out 90 min before the first failure"),
+        (timedelta(hours=30), "rolled out 30 h before the first failure"),
+        (timedelta(days=3), "rolled out 3 d before the first failure"),
+    ],
+)
+def test_how_long_before_is_said_as_people_say_it(before: timedelta, said: str) -> None:
+    facts = rolled_out("env X_Y removed", ago=NOW - BEGAN + before) | {"missing_name": "X_Y", "error_line": "X_Y?"}
+    found = diagnosing.diagnose(problem("CrashLoopBackOff"), dossier("log", "rollout", facts=facts), NOW)
+    assert said in found.cause
+
+
+def test_a_rollout_without_a_time_is_named_by_its_revision() -> None:
+    facts = rolled_out("env X_Y removed") | {"missing_name": "X_Y", "error_line": "X_Y?", "rollout_at": ""}
+    found = diagnosing.diagnose(problem("CrashLoopBackOff"), dossier("log", "rollout", facts=facts), NOW)
+    assert "env X_Y removed (revision 4) [E2]" in found.cause
+
+
 def test_a_registry_that_is_away_is_nothing_that_an_undo_mends() -> None:
     found = diagnosing.diagnose(
         problem("ImagePull", facts={"image": "web:9", "class": "unreachable"}),
@@ -140,11 +212,48 @@ def test_a_registry_that_is_away_is_nothing_that_an_undo_mends() -> None:
 def test_an_oom_kill_at_a_limit_that_was_just_lowered_is_undone() -> None:
     found = diagnosing.diagnose(
         problem("OOMKilled", facts={"memory_limit": "128Mi", "restarts": "4"}),
-        dossier("status", "rollout", facts=rolled_out("container app memory limit 256Mi → 128Mi")),
+        dossier("status", "rollout", facts=rolled_out("image: api:1 → api:2\nmemory limit 256Mi → 128Mi")),
         NOW,
     )
     assert found.confidence == "high"
     assert actions(found) == [model.RolloutUndo(API, 3)]
+
+
+@pytest.mark.parametrize(
+    ("diff", "undone"),
+    [
+        ("memory limit none → 128Mi", True),
+        ("memory limit 1Gi → 512Mi", True),
+        ("app: memory limit 1Gi → 512Mi", True),
+        ("sidecar: memory limit 1Gi → 512Mi", False),
+        ("memory limit 128Mi → 256Mi", False),
+        ("memory limit 128Mi → none", False),
+        ("memory request 128Mi → 256Mi", False),
+    ],
+)
+def test_only_a_limit_of_the_killed_container_that_was_lowered_is_to_blame_long_after_the_rollout(
+    diff: str, undone: bool
+) -> None:
+    found = diagnosing.diagnose(
+        problem("OOMKilled"),
+        dossier("status", "rollout", facts=rolled_out(diff, ago=timedelta(days=2))),
+        NOW,
+    )
+    assert (actions(found) == [model.RolloutUndo(API, 3)]) == undone
+
+
+def test_a_limit_that_was_just_raised_is_not_put_back_to_what_was_less() -> None:
+    raised = "memory limit 128Mi → 256Mi"
+    only = diagnosing.diagnose(problem("OOMKilled"), dossier("status", "rollout", facts=rolled_out(raised)), NOW)
+    assert actions(only) == []
+    assert "rollout" not in only.cause
+    with_more = diagnosing.diagnose(
+        problem("OOMKilled"),
+        dossier("status", "rollout", facts=rolled_out(f"image: api:1 → api:2\n{raised}")),
+        NOW,
+    )
+    assert actions(with_more) == [model.RolloutUndo(API, 3)]
+    assert with_more.confidence == "medium"
 
 
 def test_an_oom_kill_without_a_change_is_for_a_person() -> None:

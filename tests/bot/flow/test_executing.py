@@ -315,6 +315,24 @@ async def test_the_lease_is_renewed_as_long_as_it_takes(begin: worlds.Begin) -> 
     assert len(world.writes) == 1
 
 
+class Unanswered:
+    """A hand whose cluster does not answer, told as `bot.clusters` tells it. Behind `ports.Hand`."""
+
+    async def execute(self, *_: object, **__: object) -> model.Outcome:
+        raise errors.ClusterUnavailable("get Deployment payments/api: timed out")
+
+
+async def test_a_hand_that_gets_no_answer_has_written_nothing_and_it_is_said(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    incident, _ = await world.approved(bot)
+    cut_off = await world.replica("b", hands=lambda _: Unanswered())
+    assert await cut_off.pipeline.execute_next()
+    state, outcome = await ended(bot, incident.id)
+    assert state == "failed"
+    assert outcome.detail.endswith("nothing was written: get Deployment payments/api: timed out")
+
+
 class Broken:
     """A store that is away for one owner's lease, as after a network split: behind `ports.Store`."""
 

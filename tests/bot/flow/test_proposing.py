@@ -251,8 +251,8 @@ async def test_a_problem_that_is_gone_on_a_fresh_look_is_not_diagnosed(begin: wo
     assert not await bot.pipeline.diagnose_next()
     for _ in range(2):
         world.clock.advance(minutes=1)
-        left = await world.sweep(bot)
-    assert left == []
+        await world.sweep(bot)
+    assert await world.live(bot) == []
 
 
 async def test_a_diagnosis_that_met_an_outage_is_tried_again_when_its_lease_has_run_out(begin: worlds.Begin) -> None:
@@ -358,7 +358,7 @@ async def test_one_look_says_why_a_candidate_is_no_remedy(begin: worlds.Begin) -
     bot = await world.replica(store=None)
 
     def eager(problem: model.Problem, _dossier: diagnoses.Dossier, _now: object) -> diagnoses.Diagnosis:
-        tried = [model.RolloutUndo(problem.subject, 99), model.Scale(problem.subject, 0)]
+        tried: list[model.Action] = [model.RolloutUndo(problem.subject, 99), model.Scale(problem.subject, 0)]
         candidates = tuple(diagnoses.Candidate(action, "x") for action in tried)
         return diagnoses.Diagnosis("c", (), "low", "r", "n", candidates=candidates)
 
