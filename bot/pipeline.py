@@ -11,8 +11,9 @@ wants a diagnosis, a queued execution, a pending verification), never a coroutin
 one died. The doors (`handlers`) call the upper half; the workers that `bot.main` runs call the lower half, in turns.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain import approvals, cards, diagnoses, incidents, looks, ports, proposals, watches
@@ -48,6 +49,8 @@ class Pipeline:
 
     def __init__(self, wired: ports.Ports) -> None:
         self._wired = wired
+        self._looking: dict[tuple[int, model.Scope | None], asyncio.Task[SweptNow]] = {}
+        """Sweeps that people asked for and that run now: whoever asks for the same meanwhile gets its answer."""
 
     # --- sweeping: schedule and /watch now ------------------------------------------------------------------------
 
@@ -61,22 +64,27 @@ class Pipeline:
 
     async def sweep_now(self, words: str) -> Sequence[SweptNow]:
         """`/watch now [cluster/]namespace[/kind/name]`. Raises NotPossible with near names."""
-        answers: list[SweptNow] = []
-        for place in await answering.places(self._wired, words):
-            sweep = await sweeping.claim(self._wired, place.watch, None, "command")
-            if sweep is None:
-                continue
-            swept = await self._sweep(place.watch, sweep, place.scope)
+        return [await self._shared(place) for place in await answering.places(self._wired, words)]
+
+    async def _shared(self, place: answering.Place) -> SweptNow:
+        """One sweep at a time of the same place, however many ask: sweeps that pile up would slow each other down."""
+        key = (place.watch.id, place.scope)
+        running = self._looking.get(key)
+        if running is None:
+            running = asyncio.create_task(self._look_now(place))
+            self._looking[key] = running
+            running.add_done_callback(lambda _: self._looking.pop(key, None))
+        swept = await asyncio.shield(running)
+        return replace(swept, found=tuple(one for one in swept.found if answering.concerns(place, one.subject)))
+
+    async def _look_now(self, place: answering.Place) -> SweptNow:
+        sweep = await sweeping.claim(self._wired, place.watch, None, "command")
+        swept = None if sweep is None else await self._sweep(place.watch, sweep, place.scope)
+        async with self._wired.store.begin() as tx:
             if swept is None:
-                async with self._wired.store.begin() as tx:
-                    failed = await tx.sweeps.latest(place.watch.id)
-                answers.append(SweptNow(place.watch, None, (), "" if failed is None else failed.error))
-                continue
-            async with self._wired.store.begin() as tx:
-                live = await tx.incidents.live(place.watch.cluster)
-            told = [one for one in live if answering.concerns(place, one.subject)]
-            answers.append(SweptNow(place.watch, swept.sweep, told))
-        return answers
+                failed = await tx.sweeps.latest(place.watch.id)
+                return SweptNow(place.watch, None, (), "" if failed is None else failed.error)
+            return SweptNow(place.watch, swept.sweep, tuple(await tx.incidents.live(place.watch.cluster)))
 
     async def _sweep(
         self, watch: watches.Watch, sweep: watches.Sweep, scope: model.Scope | None

@@ -164,7 +164,7 @@ class _Deciding:
             return approvals.Answer("unknown-button", "This button belongs to no proposal that is known here.")
         policy = self._wired.rules.policy
         if not guardrails.may_approve(self._press.user, policy):
-            return approvals.Answer("not-allowed", f"You may not decide on this. {who_may(policy)}")
+            return approvals.Answer("not-allowed", f"Only approvers may decide on this. {who_may(policy)}")
         if row.state != "proposed":
             return approvals.late(row, await self._tx.proposals.decision(row.id))
         if row.expires_at <= self._now:

@@ -20,13 +20,24 @@ PARALLEL = 4
 
 
 async def problem_of(wired: ports.Ports, incident: incidents.Incident) -> model.Problem | None:
-    """The incident's problem as a fresh look shows it; None where it is gone. Raises ClusterUnavailable."""
+    """The incident's problem as a fresh look shows it; None where it is gone.
+
+    Raises ClusterUnavailable, also where what would show it could not be listed: that it is not seen then says nothing.
+    """
     namespace = incident.subject.namespace
     scope = model.Scope((namespace,)) if namespace else model.Scope()
     snapshot = await wired.eyes.look(incident.cluster, scope)
     found = await asyncio.to_thread(detection.detect, snapshot)
+    there = next((problem for problem in found.problems if problem.subject.same(incident.subject)), None)
+    whole = incidents.covers(incident, snapshot) and not any(kind in found.errors for kind in incident.kinds)
+    gaps = "; ".join(f"{name}: {why}" for name, why in sorted(snapshot.degraded.items()))
     await wired.eyes.release(snapshot)
-    return next((problem for problem in found.problems if problem.subject.same(incident.subject)), None)
+    seen = there is not None and set(incident.kinds) <= set(there.kinds)
+    if not seen and not whole:
+        raise errors.ClusterUnavailable(
+            f"{incident.cluster} could not be looked at whole ({gaps or 'a detector failed'})"
+        )
+    return there
 
 
 async def unwant(tx: ports.Tx, incident_id: int) -> None:

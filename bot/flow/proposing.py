@@ -150,7 +150,9 @@ async def publish(
         data = {"cause": found.cause, "confidence": found.confidence, "by": found.by, "evidence": len(evidence)}
         await _tell(tx, current, "diagnosis:made", now, data)
         rows = await tx.proposals.of_incident(incident.id)
-        free = not any(row.state in proposals.RUNNING for row in rows) and await _supersede(tx, current, rows, now)
+        running = any(row.state in proposals.RUNNING for row in rows)
+        stands = any(_same(row, drafted.proposal, now) for row in rows)
+        free = not (running or stands) and await _supersede(tx, current, rows, now)
         if free and drafted.proposal is not None:
             added = await tx.proposals.add(drafted.proposal)
             data = {"kubectl": added.kubectl, "digest": added.digest, "policy": added.policy, "risk": added.risk}
@@ -161,6 +163,14 @@ async def publish(
 
 
 _REPLIES: tuple[ports.ViewKind, ...] = ("parent", "evidence", "progress")
+
+
+def _same(row: proposals.Proposal, drafted: proposals.Proposal | None, now: datetime) -> bool:
+    """Whether the open proposal is the very one that would be made anew: then it stands, and so does whoever is just
+    about to press it."""
+    if drafted is None or row.state != "proposed" or row.kind != "remedy" or row.expires_at <= now:
+        return False
+    return (row.digest, row.policy) == (drafted.digest, drafted.policy)
 
 
 async def _supersede(

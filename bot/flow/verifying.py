@@ -119,15 +119,13 @@ async def record(
             await _tell(tx, turn, "undo:offered", now, offered, added.id)
         current = await tx.incidents.get(turn.incident.id)
         if current is not None and current.live and after.status == "verified" and turn.proposal.kind == "remedy":
-            await _resolve(tx, turn, current, after, now)
+            await _resolve(tx, turn, current, now)
         await _show(tx, turn.incident, now, SHOWN)
     wired.bell.ring()
 
 
-async def _resolve(
-    tx: ports.Tx, turn: Turn, current: incidents.Incident, after: proposals.Verification, now: datetime
-) -> None:
-    resolution = f"Fixed by {turn.proposal.kubectl}. {after.reason or after.progress}"
+async def _resolve(tx: ports.Tx, turn: Turn, current: incidents.Incident, now: datetime) -> None:
+    resolution = f"Fixed by {turn.proposal.kubectl}."
     await tx.incidents.save(incidents.resolve(current, resolution, now))
     for row in await tx.proposals.of_incident(current.id):
         if row.state == "proposed" and row.kind == "remedy":  # made while an execution of unknown end was verified

@@ -98,6 +98,8 @@ def _summary(obj: model.Json, wanted: workloads.Revision, pods: int, kept: int) 
         return f"{start}: no pods run now, so none is replaced."
     if kept:
         stay = f"{targets.counted(kept)} of that revision {'stays' if kept == 1 else 'stay'}"
+        if not pods:
+            return f"{start}: {stay}, and the pods of the stuck rollout are removed."
         return f"{start}: {stay}, {targets.counted(pods)} replaced, {workloads.pace(obj, 'Deployment')}."
     return f"{start}: restarts {targets.counted(pods)}, {workloads.pace(obj, 'Deployment')}."
 

@@ -28,7 +28,7 @@ async def test_a_broken_rollout_is_found_explained_undone_with_leave_and_can_be_
         assert card.remedy is not None
         assert card.remedy.proposal.state == "verified"
         assert card.incident.state == "resolved"
-        assert card.incident.resolution.startswith(f"Fixed by {proposal.kubectl}. All ready for ")
+        assert card.incident.resolution == f"Fixed by {proposal.kubectl}."
         assert world.cluster.get("deployments", "api", "payments")["status"]["readyReplicas"] == 3
         assert card.undo is not None
         assert (await bot.pipeline.approve(worlds.press(card.undo.proposal, worlds.BEN))).counted

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.story
 
 UNFIT = re.compile(r"\bNone\b(?!\.)|&lt;|&gt;|ˋ|Traceback|\{[a-z_]+\}(?!\|)")
 """Python's None, escaped or broken markup, a placeholder: none of it is for people (`None.` is an empty list)."""
-COUNTED = "SELECT count(*) FROM report"
+COUNTED = "SELECT count(*) FROM message_view WHERE kind = 'report'"
 DATE = re.compile(r"<!date\^[^>|]*\|([^>]*)>")
 
 

@@ -71,6 +71,7 @@ class World:
         self.cluster = cluster
         self.database_url = database_url
         self._folder = folder
+        self._kubeconfig = cluster.write_kubeconfig(folder / "kubeconfig")  # once: a bot that runs may be reading it
         self._bots: list[Bot] = []
 
     async def start_bot(self, *, wait: bool = True, **settings: str) -> Bot:
@@ -97,7 +98,6 @@ class World:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        kubeconfig = self.cluster.write_kubeconfig(self._folder / "kubeconfig")
         return kept | {
             "PYTHONWARNINGS": "default",
             "WATCHKEEPER_SLACK_API_URL": self.slack.api_url,
@@ -105,7 +105,7 @@ class World:
             "WATCHKEEPER_SLACK_APP_TOKEN": self.slack.app_token,
             "WATCHKEEPER_DATABASE_URL": self.database_url,
             "WATCHKEEPER_DATA_DIR": str(self._folder / "data"),
-            "WATCHKEEPER_KUBECONFIG": str(kubeconfig),
+            "WATCHKEEPER_KUBECONFIG": str(self._kubeconfig),
             "WATCHKEEPER_CONTEXTS": "demo",
             "WATCHKEEPER_WRITER_USER": "writer",
             "WATCHKEEPER_DEFAULT_CHANNEL": slack.ONCALL,

@@ -32,9 +32,8 @@ def pressed(answer: approvals.Answer) -> messages.Message | None:
 
 def not_understood(typed: str, nearest: str = "", usage: str = "") -> messages.Message:
     """What to type instead. `nearest` is the known word that comes nearest, `usage` the form of the command."""
-    meant = f" Did you mean {text.code(nearest)}?" if nearest else ""
-    form = f" Type {text.code(usage)}." if usage else ""
-    rendered = f"{text.code(typed or '(nothing)')} is not known.{meant}{form}"
+    form = f" Did you mean {text.code(usage or nearest)}?" if nearest else f" Type {text.code(usage)}." if usage else ""
+    rendered = f"{text.code(typed or '(nothing)')} is not known.{form}"
     return limits.message(f"Not known: {typed}", [limits.section(rendered)])
 
 
@@ -125,7 +124,8 @@ def watch_line(one: cards.WatchStatus) -> str:
     watch = one.watch
     return text.dotted(
         (
-            f"• {text.bold(watch.name, 80)} {text.prose(watch.cluster, 80)}",
+            f"• {text.bold(watch.name, 80)}",
+            f"cluster {text.prose(watch.cluster, 80)}" if watch.cluster != watch.name else "",
             _namespaces(watch),
             f"mode {watch.mode}",
             f"<#{watch.channel}>" if _is_channel(watch.channel) else text.prose(watch.channel, 80),
@@ -179,7 +179,7 @@ def swept(watch: watches.Watch, sweep: watches.Sweep, found: Sequence[incidents.
     blocks += [limits.section(text.lines(incident_lines(found)))] if found else []
     gaps = [f"Not seen whole: {text.prose(kind, 40)}: {text.prose(why, 160)}" for kind, why in sweep.degraded.items()]
     muted = f"{text.count(sweep.muted, 'finding')} muted" if sweep.muted else ""
-    facts = text.lines((*gaps[:8], text.dotted((f"took {sweep.seconds:.1f} s", muted))))
+    facts = text.lines((*gaps[:8], text.dotted((f"took {sweep.seconds:.1f} s" if sweep.seconds >= 0.1 else "", muted))))
     return limits.message(told, [*blocks, limits.context(facts)])
 
 
@@ -200,9 +200,15 @@ def audit_page(page: cards.AuditPage, title: str = "Audit trail") -> messages.Me
 def _entry(entry: audit.Entry) -> str:
     event = entry.event
     about = "" if event.incident_id is None else f"WK-{event.incident_id}"
-    data = ", ".join(f"{key} {value}" for key, value in sorted(event.data.items()) if value not in ("", None))
+    data = ", ".join(
+        f"{key} {_plain(value)}" for key, value in sorted(event.data.items()) if value not in ("", None, [])
+    )
     facts = text.dotted((text.prose(event.tag, 60), text.person(event.actor), about, text.prose(data, 120)))
     return f"{entry.seq}  {text.day_and_time(event.at)}  {facts}"
+
+
+def _plain(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _capped(rows: Sequence[str], most: int = ROWS) -> list[str]:

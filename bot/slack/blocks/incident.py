@@ -5,11 +5,15 @@ it; beside a bar in the colour of the state: the cause with its evidence, the ac
 and the buttons. What is longer stands in the thread (`thread`).
 """
 
+import re
+from collections.abc import Sequence
+
 from bot.domain import cards, incidents, proposals
 from bot.slack.blocks import buttons, limits, messages, text, wording
 
 DIFF_LINES = 5
-"""Of the dry run's changes in the parent; the thread has them all."""
+"""Of the dry run's changes in the parent; where there are more, the evidence in the thread has them all."""
+_POD_PATH = re.compile(r"^([-+] )spec\.template\.spec\.(?:containers\.)?")
 DIFF_WIDTH = 120
 WARNINGS = 3
 CAUSE = 500
@@ -160,7 +164,14 @@ def kubectl(row: proposals.Proposal) -> str:
 def _changes(row: proposals.Proposal) -> str:
     if not row.diff:
         return "The dry run shows no changed field."
-    return text.block(row.diff, most=DIFF_LINES, width=DIFF_WIDTH, limit=900, rest=" in the thread")
+    return text.block(brief(row.diff), most=DIFF_LINES, width=DIFF_WIDTH, limit=900, rest=" in the thread")
+
+
+def brief(diff: Sequence[str]) -> list[str]:
+    """The lines of a dry run's diff as a phone has room for them: what the pods run first, without the path to it that
+    all of them share, then the rest, notes (annotations) last."""
+    shown = [_POD_PATH.sub(r"\1", line) for line in diff]
+    return sorted(shown, key=lambda line: ("annotations" in line, "metadata" in line))
 
 
 def _facts(card: cards.IncidentCard) -> str:

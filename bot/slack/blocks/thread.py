@@ -46,7 +46,15 @@ def evidence(card: cards.IncidentCard) -> messages.Message:
     if len(card.evidence) > PIECES:
         blocks.append(limits.context(f"{text.CUT}: {len(card.evidence) - PIECES} more pieces are in the record"))
     titles = ", ".join(text.one_line(piece.title) for piece in shown)
-    return limits.message(f"{name}: evidence: {titles}", [*blocks, *_gaps(card)])
+    return limits.message(f"{name}: evidence: {titles}", [*blocks, *_changes(card), *_gaps(card)])
+
+
+def _changes(card: cards.IncidentCard) -> list[messages.Block]:
+    """All that the dry run showed, where the parent has no room for it."""
+    if card.remedy is None or len(card.remedy.proposal.diff) <= incidents_.DIFF_LINES:
+        return []
+    whole = text.block(incidents_.brief(card.remedy.proposal.diff), most=40, width=160, limit=1500)
+    return [limits.section(f"*All that the action would change*\n{whole}")]
 
 
 def _piece(piece: diagnoses.Evidence, room: int) -> str:
@@ -142,9 +150,11 @@ def _life(card: cards.ProposalCard) -> Iterator[tuple[datetime, str]]:
 
 
 def _proposed(row: proposals.Proposal, name: str) -> str:
+    if row.kind == "undo":
+        return f"*Offered*: undo ({name.removeprefix('undo, ')})"
     why = text.prose(row.why, 200).rstrip(".")
     gone = "; superseded, since things changed before it was answered" if row.state == "superseded" else ""
-    return f"*{'Offered' if row.kind == 'undo' else 'Proposed'}*: {name}{f', {why}' if why else ''}{gone}"
+    return f"*Proposed*: {name}{f', {why}' if why else ''}{gone}"
 
 
 def _end_of(card: cards.ProposalCard) -> datetime:
@@ -194,4 +204,4 @@ def _fixed_by(card: cards.IncidentCard) -> str:
     if card.remedy is None or card.remedy.proposal.state != "verified":
         return resolution or "What fixed it is not known."
     what = text.prose(wording.what(card.remedy.proposal.action))
-    return text.lines((f"Fixed by: {what}, {wording.approved_by(card.remedy)}", wording.check(card.remedy), resolution))
+    return text.lines((f"Fixed by: {what}, {wording.approved_by(card.remedy)}", wording.check(card.remedy)))

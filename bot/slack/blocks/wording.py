@@ -20,11 +20,11 @@ RECOVERED = "🟢"
 
 _BROKEN = {
     "CrashLoopBackOff": "crash-looping",
-    "OOMKilled": "killed for want of memory",
+    "OOMKilled": "out of memory",
     "ImagePull": "unable to pull an image",
     "ConfigError": "unable to start its containers",
     "InitFailing": "stuck in an init container",
-    "Unschedulable": "not scheduled",
+    "Unschedulable": "unschedulable",
     "StuckCreating": "stuck while its pods are created",
     "NotReady": "running but not ready",
     "LivenessRestarts": "restarted by its liveness probe",
@@ -36,7 +36,7 @@ _BROKEN = {
     "ReplicasMissing": "missing replicas",
     "StatefulSetStuck": "stuck at one of its pods",
     "DaemonSetIncomplete": "missing from some nodes",
-    "JobFailed": "failing: its runs are used up",
+    "JobFailed": "failing, no retries left",
     "CronJobBroken": "not running its jobs",
     "HPABroken": "not being scaled",
     "PDBBlocking": "blocking evictions",
@@ -118,7 +118,7 @@ def what(action: model.Action) -> str:
         case model.RolloutRestart():
             return "restart"
         case model.RolloutUndo():
-            return f"undo to revision {action.revision}"
+            return f"roll back to revision {action.revision}"
         case model.DeletePod():
             return "delete the pod"
         case model.Scale():

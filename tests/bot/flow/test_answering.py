@@ -302,3 +302,20 @@ async def test_removing_a_watch_closes_its_incidents_and_their_open_proposals_an
     with pytest.raises(errors.NotPossible, match="removed already"):
         await watching.remove(bot.wired, mine, worlds.ANA)
     assert [watch.name for watch in await bot.pipeline.list_watches()] == ["other"]
+
+
+async def test_those_who_ask_for_the_same_at_once_share_one_sweep_and_each_gets_their_answer(
+    begin: worlds.Begin,
+) -> None:
+    world = await begin([scenarios.crash_loop(), scenarios.oom("indexer", "payments")])
+    bot = await world.replica()
+    await world.sweep(bot)
+    asked = ("payments", "payments/deployment/api", "payments/deployment/indexer", "payments")
+    answers = await asyncio.gather(*(bot.pipeline.sweep_now(words) for words in asked))
+    both = ["payments/api", "payments/indexer"]
+    assert [subjects(answer) for answer in answers] == [both, ["payments/api"], ["payments/indexer"], both]
+    swept = [one.sweep for (one,) in answers]
+    assert len({sweep.id for sweep in swept if sweep is not None}) == 1
+    (later,) = await bot.pipeline.sweep_now("payments")
+    assert later.sweep is not None
+    assert later.sweep != swept[0]

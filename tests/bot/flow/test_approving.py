@@ -58,7 +58,7 @@ async def test_who_is_no_approver_is_told_who_is_and_it_is_recorded(begin: world
     incident, proposal = await world.proposed(bot)
     for door in (bot.pipeline.approve, bot.pipeline.reject, bot.pipeline.may_decide):
         answer = await door(worlds.press(proposal, worlds.CHLOE))
-        assert answer == approvals.Answer("not-allowed", "You may not decide on this. Ask <@U0ANA> or <@U0BEN>.")
+        assert answer == approvals.Answer("not-allowed", "Only approvers may decide on this. Ask <@U0ANA> or <@U0BEN>.")
     assert (await bot.remedy(incident.id)).state == "proposed"
     refused = await bot.told(incident.id, "press:refused")
     assert (refused.actor, refused.data["ending"]) == (worlds.CHLOE, "not-allowed")

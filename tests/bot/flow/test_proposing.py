@@ -153,16 +153,45 @@ async def test_the_same_again_within_the_cooldown_is_not_offered(begin: worlds.B
     assert (await draft(bot, restart)).proposal is not None
 
 
+async def rolled_out_again(world: worlds.World, number: int) -> None:
+    """Another revision, as broken as the one before: the same remedy rests on something else now."""
+    env = [{"name": "LOG_LEVEL", "value": f"debug-{number}"}]
+    change = {"spec": {"template": {"spec": {"containers": [{"name": "api", "env": env}]}}}}
+    world.cluster.patch("deployments", "api", "payments", change)
+    await world.cluster.settle()
+
+
+async def test_an_open_proposal_that_would_be_made_anew_just_so_stands(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    incident, old = await world.proposed(bot)
+    await bot.pipeline.propose_again(incident.id, worlds.ANA)
+    assert await bot.pipeline.diagnose_next()
+    assert list(await rows(bot, incident.id)) == [old]
+    assert (await bot.pipeline.approve(worlds.press(old))).counted
+
+
 async def test_a_newer_proposal_takes_the_place_of_an_open_one(begin: worlds.Begin) -> None:
     world = await begin([scenarios.crash_loop()])
     bot = await world.replica()
     incident, old = await world.proposed(bot)
+    await rolled_out_again(world, 1)
     await bot.pipeline.propose_again(incident.id, worlds.ANA)
     assert await bot.pipeline.diagnose_next()
     assert [row.state for row in await rows(bot, incident.id)] == ["superseded", "proposed"]
     answer = await bot.pipeline.approve(worlds.press(old))
     assert answer.ending == "moved-on"
     assert (await bot.told(incident.id, "proposal:superseded")).proposal_id == old.id
+
+
+async def test_a_proposal_that_would_be_made_just_the_same_stands_and_can_still_be_pressed(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    incident, old = await world.proposed(bot)
+    await bot.pipeline.propose_again(incident.id, worlds.ANA)
+    assert await bot.pipeline.diagnose_next()
+    assert [row.id for row in await rows(bot, incident.id)] == [old.id]
+    assert (await bot.pipeline.approve(worlds.press(old))).counted
 
 
 async def test_nothing_is_proposed_while_an_approved_action_is_under_way(begin: worlds.Begin) -> None:
@@ -182,7 +211,8 @@ async def test_an_approval_and_a_newer_proposal_at_the_same_moment_leave_one_tha
     world = await begin([scenarios.crash_loop()])
     a, b = await world.replica("a"), await world.replica("b")
     incident, old = await world.proposed(a)
-    for _ in range(6):
+    for number in range(4):
+        await rolled_out_again(world, number)
         await a.pipeline.propose_again(incident.id, worlds.ANA)
         answer, _ = await asyncio.gather(a.pipeline.approve(worlds.press(old)), b.pipeline.diagnose_next())
         states = [row.state for row in await rows(a, incident.id)]
@@ -381,3 +411,14 @@ async def test_one_look_offers_nothing_for_what_is_protected(begin: worlds.Begin
     assert "protected" in " ".join(look.examined[0].refused)
     assert await world.live(bot) == []
     assert world.clock() - look.taken_at < timedelta(minutes=1)
+
+
+async def test_a_problem_that_could_not_be_looked_for_is_not_taken_to_be_gone(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    (incident,) = await world.sweep(bot)
+    world.cluster.delete("deployments", "api", "payments")
+    world.cluster.forbid("reader", "list", "pods")
+    with pytest.raises(errors.ClusterUnavailable, match=r"demo could not be looked at whole \(pods: "):
+        await bot.pipeline.diagnose_next()
+    assert (await bot.card(incident.id)).incident.diagnosis_wanted

@@ -41,7 +41,9 @@ async def test_it_is_pending_until_it_has_held_and_then_the_incident_is_resolved
     card = await world.verified(bot, incident.id)
     assert card.remedy is not None
     assert card.remedy.proposal.state == "verified"
-    assert card.incident.resolution.startswith(f"Fixed by {proposal.kubectl}. All ready for ")
+    assert card.incident.resolution == f"Fixed by {proposal.kubectl}."
+    assert card.remedy.verification is not None
+    assert card.remedy.verification.reason.startswith("All ready for ")
     assert card.undo is not None
     undo = card.undo.proposal
     assert (undo.kind, undo.undo_of, undo.state) == ("undo", proposal.id, "proposed")

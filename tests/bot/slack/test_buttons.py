@@ -12,7 +12,7 @@ from k8s import model
 from tests.bot.slack import building, checking
 
 ACK, AGAIN, UNDO = "Acknowledge", "Propose again", "Undo: back to revision 4"
-APPROVE, REJECT = "Approve: undo to revision 3", "Reject"
+APPROVE, REJECT = "Approve: roll back to revision 3", "Reject"
 TAKEN = {"state": "acknowledged", "acknowledged_by": building.ANA, "acknowledged_at": building.minutes(2)}
 
 
@@ -96,7 +96,7 @@ def test_only_what_cannot_be_undone_or_is_of_high_risk_asks_back(
     ("action", "label"),
     [
         (model.RolloutRestart(building.API), "Approve: restart"),
-        (model.RolloutUndo(building.API, 7), "Approve: undo to revision 7"),
+        (model.RolloutUndo(building.API, 7), "Approve: roll back to revision 7"),
         (model.Scale(building.API, 5), "Approve: scale to 5"),
         (model.DeletePod(building.API, building.API), "Approve: delete the pod"),
     ],

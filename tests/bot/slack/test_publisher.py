@@ -52,7 +52,7 @@ async def test_an_incident_is_one_message_with_its_evidence_and_progress_in_the_
     await desk.run()
     (parent,) = desk.posts()
     assert "payments/api" in _words(parent)
-    assert "Approve: undo to revision 3" in _words(parent)
+    assert "Approve: roll back to revision 3" in _words(parent)
     evidence, progress = desk.thread()
     assert "KeyError" in _words(evidence)
     assert "Proposed" in _words(progress)
