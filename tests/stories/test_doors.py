@@ -51,7 +51,7 @@ async def test_what_is_asked_of_watch_is_answered_to_the_asker_alone(begin: worl
     for nothing in ("", "help", "HELP"):
         told = await ask(world, nothing, "/watch now", "/watch show WK-12")
         assert len(told.splitlines()) == 13
-    await ask(world, "staus", "`staus` is not known. Did you mean `/watch status`?")
+    await ask(world, "staus", "`staus` is not known. Did you mean `/watch status")
     await ask(world, "xyzzy", "`xyzzy` is not known. Type `/watch help`.")
 
     for asked in ("status", "status demo"):
@@ -130,7 +130,7 @@ async def test_watches_are_added_paused_resumed_and_removed_and_a_removed_one_st
         "*/5 * * * *", "Europe/Berlin", slack.GENERAL, "observe", slack.ANA,
     )  # fmt: skip
     await ask(world, "add demo payments name pay", "There is a watch `pay` already")
-    await ask(world, "list", "*pay* demo", "payments, `web-*` but web-x", "mode observe")
+    await ask(world, "list", "*pay*", "payments, `web-*` but web-x", "mode observe")
 
     await ask(world, "pause pay", "Watch `pay` is paused")
     await ask(world, "pause pay", "Watch `pay` is paused already.")
