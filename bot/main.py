@@ -13,7 +13,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,14 +23,14 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
-from bot import clusters, doors, errors, pipeline, settings, telemetry
-from bot.domain import looks, ports, rules, watches
+from bot import clusters, doors, errors, parts, pipeline, settings, telemetry
+from bot.domain import looks, ports, watches
 from bot.evidence import collecting
 from bot.llm import absent
 from bot.slack import calling, connecting, publisher
-from bot.store import embedded, engine
+from bot.store import engine
 from handlers import buttons, commands, health, home, modals, schedules
-from k8s import executor, guardrails, model
+from k8s import executor, model
 from k8s.client import connection
 from k8s.client import errors as cluster_errors
 from k8s.client import reader as reading
@@ -51,110 +51,6 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-# --- parts, from the settings ---------------------------------------------------------------------------------------
-
-
-def accesses_of(chosen: settings.Settings) -> Sequence[connection.ClusterAccess]:
-    """How to reach each cluster as the reading identity. Raises ConfigurationError for a kubeconfig without context."""
-    if chosen.in_cluster:
-        name = chosen.cluster_name or "in-cluster"
-        return [connection.ClusterAccess(name, in_cluster=True, service_account=chosen.service_account_dir)]
-    try:
-        contexts = chosen.contexts or (connection.current_context(chosen.kubeconfig),)
-    except cluster_errors.ConfigurationError as error:
-        raise errors.ConfigurationError(
-            f"{error}. Set {settings.variable('kubeconfig')} to a kubeconfig file"
-        ) from None
-    named = chosen.cluster_name
-    return [connection.ClusterAccess(named or context, chosen.kubeconfig, context) for context in contexts]
-
-
-def writer_access(chosen: settings.Settings, access: connection.ClusterAccess) -> connection.ClusterAccess:
-    """The same cluster as the writing identity."""
-    if access.in_cluster and chosen.writer_kubeconfig is None:
-        return access
-    return connection.ClusterAccess(
-        access.name,
-        chosen.writer_kubeconfig or access.kubeconfig,
-        access.context,
-        user=chosen.writer_user or None,
-    )
-
-
-def checked(
-    chosen: settings.Settings, accesses: Sequence[connection.ClusterAccess]
-) -> Sequence[connection.ClusterAccess]:
-    """The same, where every identity is one that its kubeconfig has. Raises ConfigurationError with all that is wrong:
-    what only a person can set right is told at once, and is not waited for as an outage is."""
-    faults: dict[str, None] = {}
-    for access in accesses:
-        for one in (access,) if chosen.read_only else (access, writer_access(chosen, access)):
-            try:
-                connection.check(one)
-            except cluster_errors.ConfigurationError as error:
-                faults[str(error)] = None
-    if faults:
-        raise errors.ConfigurationError(*faults)
-    return accesses
-
-
-def rules_of(chosen: settings.Settings) -> rules.Rules:
-    return rules.Rules(
-        policy=guardrails.Policy(
-            read_only=chosen.read_only,
-            approvers=chosen.approvers,
-            protected_namespaces=chosen.protected_namespaces,
-        ),
-        default_channel=chosen.default_channel,
-        proposal_ttl=chosen.proposal_ttl,
-        undo_ttl=chosen.undo_ttl,
-        lease=chosen.lease,
-        verify_hold=chosen.verify_hold,
-        verify_timeout=chosen.verify_timeout,
-        first_post_delay=chosen.first_post_delay,
-        coalesce=chosen.coalesce,
-        history=max(chosen.undo_ttl, rules.Rules().history),
-    )
-
-
-@contextlib.asynccontextmanager
-async def record(chosen: settings.Settings) -> AsyncIterator[engine.Database]:
-    """The database of the settings, or an embedded one in the data folder, for as long as the body runs."""
-    url = None if chosen.database_url is None else chosen.database_url.get_secret_value()
-    async with contextlib.AsyncExitStack() as stack:
-        if url is None:
-            server = embedded.EmbeddedPostgres(chosen.data_dir / "postgres")
-            await server.start()
-            stack.push_async_callback(server.stop)
-            url = server.url
-        database = engine.Database(url)
-        stack.push_async_callback(database.close)
-        yield database
-
-
-class Bell:
-    """Wakes every worker of this process. Implements `ports.Bell`."""
-
-    def __init__(self) -> None:
-        self._waiting: set[asyncio.Event] = set()
-
-    def ring(self) -> None:
-        for event in self._waiting:
-            event.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Until it rings, at most this long."""
-        event = asyncio.Event()
-        self._waiting.add(event)
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._waiting.discard(event)
-
-
 class Hands:
     """The executors of all clusters, with their own, writing connections. Not made at all in read-only mode."""
 
@@ -170,7 +66,7 @@ class Hands:
             if name in self._hands:
                 continue
             try:
-                opened = await connection.Connection.open(writer_access(self._chosen, access))
+                opened = await connection.Connection.open(parts.writer_access(self._chosen, access))
             except cluster_errors.ClusterError as error:
                 raise errors.ClusterUnavailable(f"the writing identity of {name} cannot be used: {error}") from error
             self._connections[name] = opened
@@ -221,10 +117,10 @@ class Bot:
     def __init__(self, chosen: settings.Settings) -> None:
         self._chosen = chosen
         self._metrics = telemetry.Metrics(_version())
-        self._bell = Bell()
+        self._bell = parts.Bell()
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._rules = rules_of(chosen)
-        self._accesses = checked(chosen, accesses_of(chosen))
+        self._rules = parts.rules_of(chosen)
+        self._accesses = parts.checked(chosen, parts.accesses_of(chosen))
         self._clusters = clusters.Clusters(self._accesses, clock, time.monotonic)
         self._wrong: dict[str, str] = {"start": "not started yet"}
 
@@ -235,7 +131,7 @@ class Bot:
             app = self._slack_app()
             await self._listen(stack, app)
             self._wrong["start"] = "waiting for the database"
-            database = await stack.enter_async_context(record(self._chosen))
+            database = await stack.enter_async_context(parts.record(self._chosen))
             await self._migrated(database)
             self._wrong["start"] = "opening clusters"
             stack.push_async_callback(self._clusters.close)
@@ -493,7 +389,7 @@ async def look_once(
     if context is not None:
         updates["contexts"] = (context,)
     narrowed = chosen.model_copy(update=updates)
-    accesses = accesses_of(narrowed)
+    accesses = parts.accesses_of(narrowed)
     if len(accesses) > 1:
         names = ", ".join(access.name for access in accesses)
         raise errors.ConfigurationError(f"one look is at one cluster: name one by --context ({names})")
@@ -510,7 +406,7 @@ async def look_once(
         bell=unwired,
         clock=clock,
         owner="sweep",
-        rules=rules_of(chosen),
+        rules=parts.rules_of(chosen),
     )
     scope = model.Scope(tuple(namespaces) or chosen.include_namespaces, chosen.exclude_namespaces)
     progress(f"looking at {accesses[0].name}")
@@ -522,7 +418,7 @@ async def look_once(
 
 async def migrate(chosen: settings.Settings, check: bool) -> int:
     """Brings the schema up to date; with `check` only tells whether it is. Exit code."""
-    async with record(chosen) as database:
+    async with parts.record(chosen) as database:
         if not check:
             await database.migrate()
             return 0
@@ -534,7 +430,7 @@ async def migrate(chosen: settings.Settings, check: bool) -> int:
 
 async def audit_verify(chosen: settings.Settings) -> int:
     """Checks every chain of the audit trail from its first entry. Exit code 1 where one is broken."""
-    async with record(chosen) as database:
+    async with parts.record(chosen) as database:
         await database.migrate()
         broken = False
         async with database.begin() as tx:

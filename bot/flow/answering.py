@@ -158,6 +158,8 @@ async def _watch_of(wired: ports.Ports, active: Sequence[watches.Watch], namespa
         try:
             names = await wired.eyes.names(watch.cluster, "namespaces")
         except errors.ClusterUnavailable as error:
+            if namespace in watch.scope.include:  # an identity with namespaced Roles may list no namespaces
+                return watch
             away = error
             continue
         if namespace in names:

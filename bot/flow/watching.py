@@ -1,5 +1,6 @@
 """Watching: adding, pausing, resuming and removing watches, as people ask for by `/watch`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot import errors
@@ -13,11 +14,19 @@ async def add(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:
     if new.cluster not in wired.eyes.clusters:
         raise errors.NotPossible(words.unknown("cluster", new.cluster, wired.eyes.clusters))
     plain = [namespace for namespace in new.scope.include if not set(namespace) & set("*?[")]
-    known = await wired.eyes.names(new.cluster, "namespaces") if plain else ()
+    known = await _namespaces(wired, new.cluster) if plain else ()
     for namespace in plain:
-        if namespace not in known:
+        if known and namespace not in known:
             raise errors.NotPossible(words.unknown("namespace", namespace, known, f" in cluster `{new.cluster}`"))
     return await store(wired, new)
+
+
+async def _namespaces(wired: ports.Ports, cluster: str) -> Sequence[str]:
+    """Empty where they may not be listed, as by an identity with namespaced Roles: then nothing is said of names."""
+    try:
+        return await wired.eyes.names(cluster, "namespaces")
+    except errors.ClusterUnavailable:
+        return ()
 
 
 async def store(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:

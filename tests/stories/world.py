@@ -156,7 +156,7 @@ class World:
 
     def thread(self, parent: Message) -> str:
         """All replies below a parent, as text."""
-        return "\n".join(text_of(one) for one in self.slack.replies(slack.ONCALL, parent["ts"])[1:])
+        return "\n".join(text_of(one) for one in self.slack.replies(slack.ONCALL, parent["ts"]))
 
     def now(self, parent: Message) -> str:
         """The parent as it is shown now, as text."""

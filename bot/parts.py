@@ -1,0 +1,116 @@
+"""The parts of a replica that the settings describe: clusters to reach, rules to go by, the record, the bell.
+
+`bot.main` wires them. What must be handed out with care, the executor, is not made here.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from bot import errors, settings
+from bot.domain import rules
+from bot.store import embedded, engine
+from k8s import guardrails
+from k8s.client import connection
+from k8s.client import errors as cluster_errors
+
+
+def accesses_of(chosen: settings.Settings) -> Sequence[connection.ClusterAccess]:
+    """How to reach each cluster as the reading identity. Raises ConfigurationError for a kubeconfig without context."""
+    if chosen.in_cluster:
+        name = chosen.cluster_name or "in-cluster"
+        return [connection.ClusterAccess(name, in_cluster=True, service_account=chosen.service_account_dir)]
+    try:
+        contexts = chosen.contexts or (connection.current_context(chosen.kubeconfig),)
+    except cluster_errors.ConfigurationError as error:
+        raise errors.ConfigurationError(
+            f"{error}. Set {settings.variable('kubeconfig')} to a kubeconfig file"
+        ) from None
+    named = chosen.cluster_name
+    return [connection.ClusterAccess(named or context, chosen.kubeconfig, context) for context in contexts]
+
+
+def writer_access(chosen: settings.Settings, access: connection.ClusterAccess) -> connection.ClusterAccess:
+    """The same cluster as the writing identity."""
+    if access.in_cluster and chosen.writer_kubeconfig is None:
+        return access
+    return connection.ClusterAccess(
+        access.name,
+        chosen.writer_kubeconfig or access.kubeconfig,
+        access.context,
+        user=chosen.writer_user or None,
+    )
+
+
+def checked(
+    chosen: settings.Settings, accesses: Sequence[connection.ClusterAccess]
+) -> Sequence[connection.ClusterAccess]:
+    """The same, where every identity is one that its kubeconfig has. Raises ConfigurationError with all that is wrong:
+    what only a person can set right is told at once, and is not waited for as an outage is."""
+    faults: dict[str, None] = {}
+    for access in accesses:
+        for one in (access,) if chosen.read_only else (access, writer_access(chosen, access)):
+            try:
+                connection.check(one)
+            except cluster_errors.ConfigurationError as error:
+                faults[str(error)] = None
+    if faults:
+        raise errors.ConfigurationError(*faults)
+    return accesses
+
+
+def rules_of(chosen: settings.Settings) -> rules.Rules:
+    return rules.Rules(
+        policy=guardrails.Policy(
+            read_only=chosen.read_only,
+            approvers=chosen.approvers,
+            protected_namespaces=chosen.protected_namespaces,
+        ),
+        default_channel=chosen.default_channel,
+        proposal_ttl=chosen.proposal_ttl,
+        undo_ttl=chosen.undo_ttl,
+        lease=chosen.lease,
+        verify_hold=chosen.verify_hold,
+        verify_timeout=chosen.verify_timeout,
+        first_post_delay=chosen.first_post_delay,
+        coalesce=chosen.coalesce,
+        history=max(chosen.undo_ttl, rules.Rules().history),
+    )
+
+
+@contextlib.asynccontextmanager
+async def record(chosen: settings.Settings) -> AsyncIterator[engine.Database]:
+    """The database of the settings, or an embedded one in the data folder, for as long as the body runs."""
+    url = None if chosen.database_url is None else chosen.database_url.get_secret_value()
+    async with contextlib.AsyncExitStack() as stack:
+        if url is None:
+            server = embedded.EmbeddedPostgres(chosen.data_dir / "postgres")
+            await server.start()
+            stack.push_async_callback(server.stop)
+            url = server.url
+        database = engine.Database(url)
+        stack.push_async_callback(database.close)
+        yield database
+
+
+class Bell:
+    """Wakes every worker of this process. Implements `ports.Bell`."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Event] = set()
+
+    def ring(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until it rings, at most this long."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting.discard(event)
