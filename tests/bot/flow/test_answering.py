@@ -237,8 +237,19 @@ async def test_a_watch_by_globs_or_of_all_is_added_without_asking_which_namespac
     await bot.pipeline.add_watch(worlds.new_watch("globs", scope=model.Scope(("team-*", "web?"))))
     await bot.pipeline.add_watch(worlds.new_watch("all"))
     assert [watch.name for watch in await bot.pipeline.list_watches()] == ["all", "globs"]
-    with pytest.raises(errors.ClusterUnavailable):
-        await bot.pipeline.add_watch(worlds.new_watch("named", scope=model.Scope(("payments",))))
+    assert world.cluster.journal.attempts == []
+
+
+async def test_an_identity_that_lists_no_namespaces_can_watch_and_sweep_those_that_it_is_given(
+    begin: worlds.Begin,
+) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    world.cluster.forbid("reader", "list", "namespaces")
+    await bot.pipeline.add_watch(worlds.new_watch("named", scope=model.Scope(("payments",))))
+    (swept,) = await bot.pipeline.sweep_now("payments")
+    assert swept.sweep is not None
+    assert swept.sweep.findings > 0
 
 
 async def test_a_name_is_taken_once_and_free_again_after_removal(begin: worlds.Begin) -> None:
