@@ -160,9 +160,9 @@ class Bot:
                 owner=self._owner,
                 called=self._metrics.called_slack,
             )
-            held = doors.Doors(
-                pipeline.Pipeline(wired), publishing, self._metrics, clock, self._chosen.timezone, self._check
-            )
+            line = pipeline.Pipeline(wired)
+            held = doors.Doors(line, publishing, self._metrics, clock, self._chosen.timezone, self._check)
+            stack.push_async_callback(line.stop)
             stack.push_async_callback(held.hang_up)
             for door in (commands, buttons, modals, home):
                 door.register(app, held)

@@ -77,6 +77,13 @@ class Pipeline:
         swept = await asyncio.shield(running)
         return replace(swept, found=tuple(one for one in swept.found if answering.concerns(place, one.subject)))
 
+    async def stop(self) -> None:
+        """Ends sweeps that people asked for and that still run. Before clusters and database are closed."""
+        running = list(self._looking.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     async def _look_now(self, place: answering.Place) -> SweptNow:
         sweep = await sweeping.claim(self._wired, place.watch, None, "command")
         swept = None if sweep is None else await self._sweep(place.watch, sweep, place.scope)

@@ -1,8 +1,11 @@
 """The whole story in one process: tick, diagnosis, approval, execution, verification, resolved, and back again."""
 
+import asyncio
 from pathlib import Path
 
-from demo.cluster import scenarios
+import pytest
+
+from demo.cluster import Fault, scenarios
 from tests.bot.flow import worlds
 
 
@@ -50,3 +53,30 @@ async def test_a_broken_rollout_is_found_explained_undone_with_leave_and_can_be_
             "execution:ended",
             "proposal:undone",
         ]
+
+
+async def test_however_many_ask_for_a_sweep_at_once_one_is_made_and_all_get_its_answer(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    async with worlds.World.made(postgres_url, tmp_path, [scenarios.crash_loop()]) as world:
+        bot = await world.replica()
+        await world.watch(bot)
+        answers = await asyncio.gather(*(bot.pipeline.sweep_now("payments") for _ in range(10)))
+        sweeps = {one.sweep.id for (one,) in answers if one.sweep is not None}
+        assert len(sweeps) == 1
+        assert all(len(one.found) == 1 for (one,) in answers)
+        (later,) = await bot.pipeline.sweep_now("payments")
+        assert later.sweep is not None
+        assert later.sweep.id not in sweeps
+
+
+async def test_a_sweep_that_somebody_asked_for_ends_with_the_pipeline(postgres_url: str, tmp_path: Path) -> None:
+    async with worlds.World.made(postgres_url, tmp_path, [scenarios.crash_loop()]) as world:
+        bot = await world.replica()
+        await world.watch(bot)
+        world.cluster.faults.add(Fault(path="/api/v1/pods", hang=True))
+        asking = asyncio.create_task(bot.pipeline.sweep_now(""))
+        await world.cluster.wait_for(lambda: any(entry.path == "/api/v1/pods" for entry in world.cluster.journal))
+        await bot.pipeline.stop()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
