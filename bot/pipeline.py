@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot import errors
 from bot.domain import approvals, cards, diagnoses, incidents, looks, ports, proposals, watches
 from bot.flow import (
     answering,
@@ -229,12 +230,16 @@ class Pipeline:
         if turn is None:
             return False
         after = await verifying.look(self._wired, turn)
-        undo = await self._undo(turn) if after.status != "pending" else None
+        undo = await self._undo(turn, after) if after.status != "pending" else None
         await verifying.record(self._wired, turn, after, undo)
         return True
 
-    async def _undo(self, turn: verifying.Turn) -> proposals.Proposal | None:
-        """The way back from what was done, checked like any proposal; None where there is none."""
+    async def _undo(self, turn: verifying.Turn, after: proposals.Verification) -> proposals.Proposal | None:
+        """The way back from what was done, checked like any proposal; None where there is none.
+
+        Raises ClusterUnavailable where a verified fix is to be recorded and the way back cannot be worked out now: the
+        turn is taken again, rather than an Undo lost.
+        """
         inverse = turn.proposal.inverse
         if inverse is None or turn.proposal.kind == "undo":
             return None
@@ -242,6 +247,8 @@ class Pipeline:
         drafted = await proposing.draft(
             self._wired, turn.incident, "approve", [candidate], kind="undo", undo_of=turn.proposal.id
         )
+        if drafted.away and after.status == "verified":
+            raise errors.ClusterUnavailable(f"the way back could not be worked out: {drafted.refused[0]}")
         return drafted.proposal
 
     async def tidy(self) -> None:

@@ -20,6 +20,8 @@ class Drafted:
 
     proposal: proposals.Proposal | None
     refused: tuple[str, ...] = ()
+    away: bool = False
+    """Nothing could be worked out because the cluster did not answer: asked again, it may be otherwise."""
 
 
 async def draft(
@@ -33,15 +35,17 @@ async def draft(
 ) -> Drafted:
     """The first candidate that may be done, as a proposal; reads the cluster, writes nothing anywhere."""
     refused: list[str] = []
+    away = False
     for candidate in candidates:
         drafting = _Draft(wired, incident, mode, candidate)
         reasons = await drafting.check()
+        away = away or drafting.away
         if reasons:
             name = model.name_of(candidate.action)
             refused += [redact.redact(f"{name} was considered: {reason}") for reason in reasons]
             continue
         return Drafted(drafting.proposal(kind, undo_of), tuple(refused))
-    return Drafted(None, tuple(refused))
+    return Drafted(None, tuple(refused), away)
 
 
 class _Draft:
@@ -59,6 +63,7 @@ class _Draft:
         self._mode = mode
         self._candidate = candidate
         self._now = wired.clock()
+        self.away = False
 
     async def check(self) -> Sequence[str]:
         """Why it cannot be offered; empty where it can."""
@@ -90,6 +95,7 @@ class _Draft:
                 return self._verdict.reasons
             self._dry_run = await hand.dry_run(self._plan)
         except errors.ClusterUnavailable as error:
+            self.away = True
             return [f"the cluster did not answer: {error}"]
         if not self._dry_run.accepted:
             return [f"the API server would refuse it: {self._dry_run.message}"]

@@ -3,9 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+import pytest
+
+from bot import errors
 from bot.domain import cards, proposals
 from bot.flow import verifying
-from demo.cluster import scenarios
+from demo.cluster import Fault, scenarios
 from k8s import model
 from tests.bot.flow import worlds
 
@@ -51,6 +54,21 @@ async def test_it_is_pending_until_it_has_held_and_then_the_incident_is_resolved
     assert undo.expires_at - undo.created_at == worlds.RULES.undo_ttl
     assert await bot.wanted() == {"parent": 1, "progress": 1, "recovery": 1}
     assert not await bot.pipeline.verify_next()
+
+
+async def test_an_undo_that_cannot_be_worked_out_now_is_offered_later_and_not_lost(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    incident, _ = await world.executed(bot)
+    await world.cluster.settle()
+    world.cluster.faults.add(Fault(user="writer", status=503))
+    with pytest.raises(errors.ClusterUnavailable, match="the way back could not be worked out"):
+        await world.verified(bot, incident.id)
+    assert (await bot.card(incident.id)).incident.state == "open"
+    world.cluster.faults.clear()
+    card = await world.verified(bot, incident.id)
+    assert card.incident.state == "resolved"
+    assert card.undo is not None
 
 
 async def test_the_wrong_action_is_not_verified_and_says_why(begin: worlds.Begin) -> None:
