@@ -19,7 +19,6 @@ ACKNOWLEDGE = "wk:ack"
 UNDO = "wk:undo"
 PROPOSE = "wk:propose"
 """Look again, and propose what fits now."""
-PAGE = "wk:page"
 
 REJECT_REASON = "wk:reject-reason"
 """Callback id of the modal that asks why a proposal is rejected."""
