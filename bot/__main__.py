@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TextIO
 
-from bot import errors, settings, telemetry, terminal
+from bot import errors, kinds, settings, telemetry, telling, terminal
 from bot.domain import looks
 
 GROUP = "watchkeeper.commands"
@@ -110,18 +110,27 @@ def _look(loaded: settings.Settings, parsed: argparse.Namespace) -> looks.Look:
 
 def _config(parsed: argparse.Namespace) -> int:
     if parsed.markdown:
-        print(settings.markdown(), end="")
+        print(telling.markdown(), end="")
         return 0
     loaded = settings.load()
-    rows = settings.describe(loaded)
+    rows = telling.describe(loaded)
     name, value = (max(len(text) for text in column) for column in ([r.name for r in rows], [r.value for r in rows]))
     for row in rows:
         print(f"{row.name:<{name}}  {row.value:<{min(value, 60)}}  {row.source}")
-    for line in settings.warnings(loaded):
+    for line in telling.warnings(loaded):
         print(f"\nnote: {line}", end="")
     print()
     for line in settings.faults(purpose="serve"):
         print(f"serve needs: {line}")
+    return 0
+
+
+def _kinds(parsed: argparse.Namespace) -> int:
+    chosen = settings.load().kinds
+    if parsed.output == "json":
+        print(terminal.encoded(kinds.document(chosen)), end="")
+    else:
+        print(kinds.table(chosen, width=_width(sys.stdout)), end="")
     return 0
 
 
@@ -150,6 +159,7 @@ COMMANDS: Mapping[str, str] = {
     "serve": "run the bot until it is told to stop",
     "sweep": "look at a cluster once, with neither Slack nor database",
     "config": "print the settings that hold now, secrets masked",
+    "kinds": "list the failure kinds: what each is, and its grace and severity by the settings that hold now",
     "migrate": "bring the database's schema up to date",
     "audit": "check the audit trail's hash chain",
     "version": "print the version",
@@ -182,6 +192,9 @@ def _parser(added: Sequence[str]) -> argparse.ArgumentParser:
     config = commands.add_parser("config", help=COMMANDS["config"])
     config.add_argument("--markdown", action="store_true", help="print the page docs/configuration.md instead")
     config.set_defaults(command=_config)
+    listing = commands.add_parser("kinds", help=COMMANDS["kinds"])
+    listing.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
+    listing.set_defaults(command=_kinds)
     migrate = commands.add_parser("migrate", help=COMMANDS["migrate"])
     migrate.add_argument("--check", action="store_true", help="change nothing; exit code 1 where it is not up to date")
     migrate.set_defaults(command=_migrate)

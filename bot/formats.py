@@ -1,4 +1,4 @@
-"""The written forms of settings: durations, lists, tokens, channels, users, addresses, cron expressions.
+"""The written forms of settings: durations, lists, tokens, channels, users, addresses, failure kinds, cron expressions.
 
 Pure. `bot.settings` checks every variable with these; a door may use `cron_fault` for what a person types. Each check
 returns the value or raises ValueError with what is wrong, never with the value: that might be a misplaced secret.
@@ -11,10 +11,14 @@ import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pydantic
 from apscheduler.triggers import cron
 
+from k8s import detection
+
+_Read = TypeVar("_Read")
 _TOKEN = re.compile(r"[A-Za-z0-9-]{4,}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}|#[\w-]{1,80}")
 _USER = re.compile(r"[UW][A-Z0-9]{2,}|\*")
@@ -131,6 +135,102 @@ def flag(value: object) -> object:
     return value.lower() not in {"0", "false", "no"} if isinstance(value, str) else value
 
 
+# --- failure kinds
+
+LONGEST_GRACE = timedelta(days=1)
+"""What has lasted for a day is no normal life any more; who does not want to hear of a kind turns it off."""
+_SEVERITIES = ("P1", "P2", "P3")
+_KINDS = {kind.lower(): kind for kind in detection.KINDS}
+
+
+def kinds(value: object) -> object:
+    """`JobFailed, nodepressure` → (JobFailed, NodePressure): upper and lower case count for nothing, as in a mute."""
+    if not isinstance(value, str):
+        return value
+    before: list[str] = []
+    return tuple(_each(value, lambda entry: _new_kind(entry, before)))
+
+
+def graces(value: object) -> object:
+    """`NotReady=10s, Unschedulable=5m` → kind: duration."""
+    return _by_kind(value, _grace, "90s") if isinstance(value, str) else value
+
+
+def severities(value: object) -> object:
+    """`OOMKilled=P1, JobFailed=p3` → kind: severity."""
+    return _by_kind(value, _severity, "P1") if isinstance(value, str) else value
+
+
+def _each(value: str, read: Callable[[str], _Read]) -> list[_Read]:
+    """Every entry as it is read, or a ValueError that says of each bad one what is wrong with it."""
+    found: list[_Read] = []
+    wrong: list[str] = []
+    for number, entry in enumerate((part.strip() for part in value.split(",") if part.strip()), 1):
+        try:
+            found.append(read(entry))
+        except ValueError as fault:
+            wrong.append(f"entry {number} {fault}")
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return found
+
+
+def _by_kind(value: str, read: Callable[[str], object], example: str) -> dict[str, object]:
+    before: list[str] = []
+
+    def pair(entry: str) -> tuple[str, object]:
+        name, equals, told = (half.strip() for half in entry.partition("="))
+        if not equals:
+            raise ValueError(f"has no = in it: write {_nearest(name) or 'NotReady'}={example}")
+        kind = _new_kind(name, before)
+        if not told:
+            raise ValueError(f"says nothing of {kind}: write {kind}={example}, or leave it out")
+        return kind, read(told)
+
+    return dict(_each(value, pair))
+
+
+def _new_kind(name: str, before: list[str]) -> str:
+    """The kind, now one of those `before`."""
+    kind = _kind(name)
+    if kind in before:
+        raise ValueError(f"names {kind} a second time: write it once")
+    before.append(kind)
+    return kind
+
+
+def _kind(name: str) -> str:
+    kind = _KINDS.get(name.lower())
+    if kind is None:
+        near = _nearest(name)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(detection.KINDS)}"
+        raise ValueError(f"names no failure kind ({hint})")
+    return kind
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), _KINDS, 1)
+    return _KINDS[near[0]] if near else ""
+
+
+def _grace(text: str) -> timedelta:
+    try:
+        span = duration(text)
+    except ValueError:
+        raise ValueError("gives no duration such as 90s, 15m or 12h") from None
+    if not isinstance(span, timedelta) or span > LONGEST_GRACE:
+        raise ValueError(f"gives more than {in_words(LONGEST_GRACE)}: write less, or turn the kind off")
+    return span
+
+
+def _severity(text: str) -> str:
+    if text.upper() not in _SEVERITIES:
+        raise ValueError(f"gives no severity: write {', '.join(_SEVERITIES[:-1])} or {_SEVERITIES[-1]}")
+    return text.upper()
+
+
+# --- cron expressions
+
 _CRON_PARTS = (("minute", "0-59"), ("hour", "0-23"), ("day", "1-31"), ("month", "1-12"), ("day_of_week", "mon-sun"))
 
 
@@ -157,6 +257,9 @@ def cron_fault(expression: str) -> str:
     ):
         return "there is no such day in any year"
     return ""
+
+
+# --- the way back
 
 
 def in_words(span: timedelta) -> str:

@@ -23,7 +23,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
-from bot import clusters, doors, errors, parts, pipeline, settings, telemetry
+from bot import clusters, doors, errors, parts, pipeline, settings, telemetry, telling
 from bot.domain import looks, ports, watches
 from bot.evidence import collecting
 from bot.llm import absent
@@ -97,7 +97,7 @@ async def serve(chosen: settings.Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    for line in settings.warnings(chosen):
+    for line in telling.warnings(chosen):
         _LOG.warning("settings.note", note=line)
     bot = Bot(chosen)
     running = asyncio.create_task(bot.run())

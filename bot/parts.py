@@ -66,6 +66,7 @@ def rules_of(chosen: settings.Settings) -> rules.Rules:
             approvers=chosen.approvers,
             protected_namespaces=chosen.protected_namespaces,
         ),
+        kinds=chosen.kinds,
         default_channel=chosen.default_channel,
         proposal_ttl=chosen.proposal_ttl,
         undo_ttl=chosen.undo_ttl,

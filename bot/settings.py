@@ -3,14 +3,13 @@
 `load` is called once, by `bot.__main__` (and by the demo, with an environment of its own making). It names everything
 that is wrong in one go. `Settings(...)` itself reads nothing, so that a test says all that it relies on.
 
-The page docs/configuration.md is made from this module (`python -m bot config --markdown`).
+`bot.telling` tells them to people, and makes the page docs/configuration.md (`python -m bot config --markdown`).
 """
 
 import difflib
 import os
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,12 +19,11 @@ import pydantic_settings
 from pydantic_settings.sources import utils
 
 from bot import errors, formats
+from k8s import detection, model
 
 PREFIX = "WATCHKEEPER_"
 Purpose = Literal["look", "serve"]
 """What the settings are for: `serve` is the whole bot, with Slack; all else does without it."""
-
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 # --- the settings
@@ -46,6 +44,11 @@ def _seconds(default: float, least: float, most: float) -> Any:
 _Secret = pydantic.SecretStr | None
 _List = Annotated[tuple[str, ...], pydantic_settings.NoDecode, pydantic.BeforeValidator(formats.parts)]
 _Span = Annotated[timedelta, pydantic.BeforeValidator(formats.duration)]
+_Kinds = Annotated[tuple[str, ...], pydantic_settings.NoDecode, pydantic.BeforeValidator(formats.kinds)]
+_Graces = Annotated[Mapping[str, timedelta], pydantic_settings.NoDecode, pydantic.BeforeValidator(formats.graces)]
+_Severities = Annotated[
+    Mapping[str, model.Severity], pydantic_settings.NoDecode, pydantic.BeforeValidator(formats.severities)
+]
 _Folder = Annotated[Path, pydantic.AfterValidator(formats.home)]
 _File = Annotated[Path | None, pydantic.AfterValidator(lambda value: None if value is None else formats.home(value))]
 
@@ -147,6 +150,18 @@ class Settings(pydantic_settings.BaseSettings):
     log_tail_bytes: int = _set(65536, "a number of bytes from 1024 to 1048576", ge=1024, le=1048576)
     """Bytes read from the end of a container's log at most: one endless line must not fill the memory."""
 
+    # Failure kinds
+    graces: _Graces = _set(
+        {}, "kind=duration, with commas between them, such as NotReady=10m,Unschedulable=30s (0s to 1d)"
+    )
+    """A state younger than this opens no incident, by failure kind. The others keep theirs: `watchkeeper kinds`."""
+    severities: _Severities = _set(
+        {}, "kind=P1, kind=P2 or kind=P3, with commas between them, such as OOMKilled=P1,JobFailed=P3"
+    )
+    """How bad a failure kind is, whatever its detector would say. The others keep theirs: `watchkeeper kinds`."""
+    kinds_off: _Kinds = _set((), "failure kinds, with commas between them, such as JobFailed,NodePressure")
+    """Failure kinds that are not looked for at all. For one workload alone, annotate it `watchkeeper.io/ignore`."""
+
     # Acting
     read_only: bool = _set(False, "true or false")
     """Only watch and diagnose: the writing identity is not even opened. Overrides the mode of every watch."""
@@ -193,6 +208,11 @@ class Settings(pydantic_settings.BaseSettings):
     def in_cluster(self) -> bool:
         """Whether to watch the cluster that this pod runs in, as its service account."""
         return self.kubeconfig is None and not self.contexts and (self.service_account_dir / "token").exists()
+
+    @property
+    def kinds(self) -> detection.Options:
+        """What detection looks for, and what a person has set of each kind."""
+        return detection.Options(frozenset(self.kinds_off), self.graces, self.severities)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -265,7 +285,8 @@ def _read(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _how(field: str) -> str:
+def how(field: str) -> str:
+    """How a person sets a field; completes "set it to"."""
     extra = Settings.model_fields[field].json_schema_extra
     return str(extra["how"]) if isinstance(extra, dict) else ""
 
@@ -281,7 +302,7 @@ def _sentence(error: Any) -> str:
         reason = "it is none of the words that it can be"
     else:
         reason = error["msg"].replace("Input should be", "it is not").replace("String should", "it does not")
-    return f"{variable(field)} is malformed: {reason}. Set it to {_how(field)}"
+    return f"{variable(field)} is malformed: {reason}. Set it to {how(field)}"
 
 
 def _missing(settings: Settings, purpose: Purpose) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -298,7 +319,7 @@ def _missing(settings: Settings, purpose: Purpose) -> Iterator[tuple[tuple[str, 
 
 
 def _absent(field: str) -> str:
-    return f"{variable(field)} is missing: set it to {_how(field)}"
+    return f"{variable(field)} is missing: set it to {how(field)}"
 
 
 def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -319,96 +340,3 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
             near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known])
             if near and difflib.SequenceMatcher(None, near[0], name.upper().removeprefix(PREFIX)).ratio() > 0.8:
                 yield f"{name} is not a setting: set {PREFIX}{near[0]} instead, or unset it"
-
-
-# --- telling
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One setting as it is told to people: the value is masked where it is a secret."""
-
-    name: str
-    value: str
-    source: Literal["default", "environment"]
-    doc: str
-
-
-def describe(settings: Settings) -> Sequence[Row]:
-    """Every setting in the order of this module, secrets masked."""
-    rows = []
-    for field, info in Settings.model_fields.items():
-        source: Literal["default", "environment"] = "environment" if field in settings.model_fields_set else "default"
-        rows.append(Row(variable(field), _told(getattr(settings, field)), source, info.description or ""))
-    return rows
-
-
-def warnings(settings: Settings) -> tuple[str, ...]:
-    """What is allowed but should be known: told by `config` and at the start."""
-    return tuple(_warnings(settings))
-
-
-def _warnings(settings: Settings) -> Iterator[str]:
-    if settings.read_only:
-        yield f"{variable('read_only')} is true: nothing is ever changed in a cluster."
-    elif not settings.approvers:
-        yield f"Nobody may approve: {variable('approvers')} is empty. Set it to {_how('approvers')}."
-    elif "*" in settings.approvers:
-        yield f"Everyone in the Slack workspace may approve: {variable('approvers')} holds *."
-    if settings.database_url is None:
-        yield f"The record is kept by an embedded Postgres in {settings.data_dir}: run one replica only."
-    if settings.listen_host not in _LOOPBACK:
-        yield f"{variable('listen_host')} is not this machine alone: /metrics and /readyz are open to its network."
-    slack = urllib.parse.urlsplit(settings.slack_api_url)
-    if slack.scheme == "http" and slack.hostname not in _LOOPBACK:
-        yield f"{variable('slack_api_url')} is plain http: tokens travel in the clear."
-
-
-def _told(value: object) -> str:
-    match value:
-        case None | "" | ():
-            return "(none)"
-        case pydantic.SecretStr():
-            return _masked(value.get_secret_value())
-        case timedelta():
-            return formats.in_words(value)
-        case tuple():
-            return ",".join(value)
-        case bool():
-            return str(value).lower()
-        case _:
-            return str(value)
-
-
-def _masked(secret: str) -> str:
-    """`********`; of a database's address all but the password and the options, which may hold one."""
-    if "://" not in secret:
-        return "********"
-    parts = urllib.parse.urlsplit(secret)
-    place = parts.netloc.rpartition("@")[2]
-    user = f"{parts.username}:********@" if parts.password else f"{parts.username}@" if parts.username else ""
-    return f"{parts.scheme}://{user}{place}{parts.path}" + ("?********" if parts.query else "")
-
-
-def markdown() -> str:
-    """docs/configuration.md: every setting with its default, the same on every machine."""
-    lines = ["# Configuration", "", *_MARKDOWN_HEAD]
-    for field, info in Settings.model_fields.items():
-        names = [variable(field)]
-        if isinstance(info.validation_alias, pydantic.AliasChoices):
-            names = [str(name) for name in info.validation_alias.choices]
-        said = " or ".join(f"`{name}`" for name in names)
-        doc = (info.description or "").replace("\n", " ")
-        lines += [f"### {said}", "", f"{doc}", "", f"Default: `{_told(info.default)}`. Set it to {_how(field)}.", ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-_MARKDOWN_HEAD = (
-    "Watchkeeper is configured by environment variables, and by nothing else. `watchkeeper config` prints what holds",
-    "now, with secrets masked; a missing or malformed one is named in one line with how to set it, all at once.",
-    "Durations are written `90s`, `15m`, `12h` (a bare number is seconds); lists have commas between their entries; an",
-    "empty variable counts as not set.",
-    "",
-    "This page is made by `python -m bot config --markdown`.",
-    "",
-)

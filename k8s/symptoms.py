@@ -24,6 +24,10 @@ class KindInfo:
     severity: model.Severity
     grace: timedelta
     doc: str
+    condition: str
+    """When it is found, in a few words for a table."""
+    unless: str = ""
+    """When its detector says another severity than the default, and which; empty where it never does."""
 
 
 def troubled(pod: objects.Pod) -> bool:

@@ -1,14 +1,16 @@
-"""The numbers that the stages go by: times, limits and who may approve. `bot.main` fills it from the settings."""
+"""What the stages go by: times, limits, who may approve, what is looked for. `bot.main` fills it from the settings."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from k8s import guardrails
+from k8s import detection, guardrails
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     policy: guardrails.Policy = field(default_factory=guardrails.Policy)
+    kinds: detection.Options = field(default_factory=detection.Options)
+    """Which failure kinds are looked for, and what a person has set of their graces and severities."""
     default_channel: str = ""
     """Slack channel id for incidents of watches that name none."""
     proposal_ttl: timedelta = timedelta(minutes=15)

@@ -27,7 +27,7 @@ async def problem_of(wired: ports.Ports, incident: incidents.Incident) -> model.
     namespace = incident.subject.namespace
     scope = model.Scope((namespace,)) if namespace else model.Scope()
     snapshot = await wired.eyes.look(incident.cluster, scope)
-    found = await asyncio.to_thread(detection.detect, snapshot)
+    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
     there = next((problem for problem in found.problems if problem.subject.same(incident.subject)), None)
     whole = incidents.covers(incident, snapshot) and not any(kind in found.errors for kind in incident.kinds)
     gaps = "; ".join(f"{name}: {why}" for name, why in sorted(snapshot.degraded.items()))
@@ -51,7 +51,7 @@ async def unwant(tx: ports.Tx, incident_id: int) -> None:
 async def look(wired: ports.Ports, cluster: str, scope: model.Scope, diagnose: Diagnose | None) -> looks.Look:
     """One look, with diagnoses and worked-out remedies where `diagnose` is given. Nothing is written anywhere."""
     snapshot = await wired.eyes.look(cluster, scope)
-    found = await asyncio.to_thread(detection.detect, snapshot)
+    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
     status, summary = watches.summarise(snapshot, len(found.findings), len(found.problems))
     examined = [looks.Examined(problem) for problem in found.problems]
     if diagnose is not None:

@@ -42,7 +42,7 @@ async def look(
     except errors.ClusterUnavailable as error:
         await _fail(wired, watch, sweep, str(error))
         return None
-    found = await asyncio.to_thread(detection.detect, snapshot)
+    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
     status, summary = watches.summarise(snapshot, len(found.findings), len(found.problems))
     finished = replace(
         sweep,

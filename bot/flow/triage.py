@@ -149,24 +149,29 @@ class _Triage:
         await self._show(again, self.now)
 
     async def calm(self, one: incidents.Incident) -> None:
-        """A good sweep did not find it. Resolves after the second one (or enough time)."""
+        """A good sweep did not find it. Resolves after the second one (or enough time).
+
+        Where it was not looked for, because its kind was turned off, its end is told as that and not as a recovery.
+        """
         rows = await self.tx.proposals.of_incident(one.id)
-        calmer = incidents.seen_clear(one, self.now, _ended(rows))
+        off = [kind for kind in one.kinds if kind in self.wired.rules.kinds.disabled]
+        calmer = incidents.seen_clear(one, self.now, _unlooked(off) if off else _ended(rows))
         if calmer.state == "resolved" and any(row.state in proposals.RUNNING for row in rows):
             return
         await self.tx.incidents.save(calmer)
         if calmer.state == "resolved":
             self.resolved.append(calmer.id)
-            await self._supersede(calmer)
+            await self._supersede(calmer, "its kind is turned off" if off else "the problem is gone")
             await self._tell("incident:resolved", calmer, {"resolution": calmer.resolution})
             await self._show(calmer, self.now)
-            await self.tx.views.want("recovery", channel=calmer.channel, incident_id=calmer.id, due=self.now)
+            if not off:
+                await self.tx.views.want("recovery", channel=calmer.channel, incident_id=calmer.id, due=self.now)
 
-    async def _supersede(self, one: incidents.Incident) -> None:
+    async def _supersede(self, one: incidents.Incident, why: str) -> None:
         for row in await self.tx.proposals.of_incident(one.id):
             if row.state == "proposed" and row.kind == "remedy":
                 await self.tx.proposals.move(row.id, "proposed", "superseded", self.now)
-                await self._tell("proposal:superseded", one, {"why": "the problem is gone"}, row.id)
+                await self._tell("proposal:superseded", one, {"why": why}, row.id)
 
     async def _tell(
         self, tag: str, one: incidents.Incident, data: Mapping[str, object], proposal_id: int | None = None
@@ -182,6 +187,11 @@ def _ended(rows: Sequence[proposals.Proposal]) -> str:
     """How an incident ended whose problem is gone. What was done here may have helped: it is told, not claimed."""
     done = [f"{row.kubectl} ({row.state.replace('-', ' ')})" for row in rows if row.state in _DONE]
     return f"The problem is gone. Done here before: {'; '.join(done)}." if done else incidents.UNTOUCHED
+
+
+def _unlooked(off: Sequence[str]) -> str:
+    """How an incident ended of whose kinds these are not looked for any more."""
+    return f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} turned off; what became of the problem is not known."
 
 
 def _shown(one: incidents.Incident) -> tuple[object, ...]:

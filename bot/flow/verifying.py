@@ -73,7 +73,7 @@ async def _left(wired: ports.Ports, turn: Turn) -> str:
     scope = model.Scope((namespace,)) if namespace else model.Scope()
     snapshot = await wired.eyes.look(turn.incident.cluster, scope)
     started = turn.verification.started_at
-    found = await asyncio.to_thread(detection.detect, snapshot)
+    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
     await wired.eyes.release(snapshot)
     for problem in found.problems:
         if problem.subject.same(turn.incident.subject):

@@ -11,6 +11,8 @@ CONFIG_ERROR = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(seconds=30),
     doc="https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/",
+    condition="a container cannot be created or started as it is specified",
+    unless="P3 for a debugging container",
 )
 KINDS = (CONFIG_ERROR,)
 

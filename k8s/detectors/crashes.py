@@ -13,6 +13,8 @@ CRASH_LOOP = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(0),
     doc="https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
+    condition="a container starts and ends again and again",
+    unless="P1 where no replica is ready",
 )
 KINDS = (CRASH_LOOP,)
 

@@ -11,6 +11,8 @@ IMAGE_PULL = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(seconds=30),
     doc="https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff",
+    condition="a container cannot have its image",
+    unless="P3 for a debugging container",
 )
 KINDS = (IMAGE_PULL,)
 

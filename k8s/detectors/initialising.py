@@ -14,6 +14,7 @@ INIT_FAILING = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(0),
     doc="https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
+    condition="an init container fails, so its pod never starts",
 )
 KINDS = (INIT_FAILING,)
 

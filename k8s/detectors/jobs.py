@@ -10,6 +10,7 @@ JOB_FAILED = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(0),
     doc="https://kubernetes.io/docs/concepts/workloads/controllers/job/#handling-pod-and-container-failures",
+    condition="a Job has given up",
 )
 KINDS = (JOB_FAILED,)
 

@@ -10,6 +10,8 @@ OOM_KILLED = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(0),
     doc="https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/",
+    condition="a container was killed for the memory that it took",
+    unless="P3 for a debugging container",
 )
 KINDS = (OOM_KILLED,)
 

@@ -11,12 +11,14 @@ NODE_NOT_READY = symptoms.KindInfo(
     severity="P1",
     grace=timedelta(seconds=60),
     doc="https://kubernetes.io/docs/reference/node/node-status/#condition",
+    condition="a node does not report that it is ready",
 )
 NODE_PRESSURE = symptoms.KindInfo(
     kind="NodePressure",
     severity="P2",
     grace=timedelta(seconds=60),
     doc="https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
+    condition="a node reports that it is short of something, or another fault of its own",
 )
 KINDS = (NODE_NOT_READY, NODE_PRESSURE)
 

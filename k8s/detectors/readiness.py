@@ -11,6 +11,7 @@ NOT_READY = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(seconds=300),
     doc="https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/",
+    condition="a container runs, but its readiness or startup probe fails",
 )
 KINDS = (NOT_READY,)
 

@@ -14,6 +14,8 @@ ROLLOUT_STUCK = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(0),
     doc="https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",
+    condition="a rollout makes no progress within its own deadline",
+    unless="P1 where no replica is ready",
 )
 """The Deployment's own deadline is the grace: nothing is found before it has passed."""
 
@@ -22,6 +24,8 @@ REPLICAS_MISSING = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(seconds=120),
     doc="https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#debugging-replication-controllers",
+    condition="a workload misses ready replicas, and no rollout explains it",
+    unless="P1 where no replica is ready",
 )
 KINDS = (ROLLOUT_STUCK, REPLICAS_MISSING)
 

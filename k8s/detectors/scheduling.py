@@ -11,6 +11,8 @@ UNSCHEDULABLE = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(seconds=120),
     doc="https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/",
+    condition="the scheduler finds no node for a pod",
+    unless="P3 where scheduling gates hold it back",
 )
 KINDS = (UNSCHEDULABLE,)
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from bot import __main__ as cli
-from bot import settings
+from bot import settings, telling
 from demo import cluster as simulation
+from k8s import detection
 from tests.bot import schemas
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +119,7 @@ def test_config_makes_its_page_whatever_the_environment(
 ) -> None:
     monkeypatch.setenv("WATCHKEEPER_LISTEN_PORT", "eighty")
     assert cli.main(["config", "--markdown"]) == 0
-    assert capsys.readouterr().out == settings.markdown()
+    assert capsys.readouterr().out == telling.markdown()
 
 
 def test_serving_without_tokens_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +129,48 @@ def test_serving_without_tokens_says_what_to_set(capsys: pytest.CaptureFixture[s
     assert "WATCHKEEPER_SLACK_APP_TOKEN is missing: set it to" in told
 
 
+# --- kinds
+
+
+def test_kinds_lists_every_kind_with_what_holds_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHKEEPER_GRACES", "NotReady=10s")
+    monkeypatch.setenv("WATCHKEEPER_KINDS_OFF", "JobFailed")
+    assert cli.main(["kinds"]) == 0
+    table = capsys.readouterr().out
+    assert re.search(r"^NotReady +yes +10s \(5m\) +P2 ", table, re.MULTILINE)
+    assert re.search(r"^JobFailed +no +0s +P2 ", table, re.MULTILINE)
+    assert cli.main(["kinds", "-o", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["kinds"]
+    assert [one["kind"] for one in listed] == list(detection.KINDS)
+    assert [one["kind"] for one in listed if not one["on"]] == ["JobFailed"]
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_kinds_with_a_wrong_setting_is_a_2_and_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.setenv("WATCHKEEPER_KINDS_OFF", "JobsFailed")
+    assert cli.main(["kinds", "-o", output]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("watchkeeper: WATCHKEEPER_KINDS_OFF is malformed: ")
+    assert told.err.count("\n") == 1
+
+
 # --- sweep
+
+
+async def test_a_sweep_looks_for_the_kinds_that_are_on_with_the_severities_that_are_set(tmp_path: Path) -> None:
+    async with simulation.SimulatedCluster([simulation.scenarios.unschedulable()]) as cluster:
+        kubeconfig = cluster.write_kubeconfig(tmp_path / "kubeconfig")
+        sweep = ("sweep", "--kubeconfig", kubeconfig, "-o", "json")
+        code, out, _err = await _run(*sweep, WATCHKEEPER_SEVERITIES="Unschedulable=P1")
+        severities = {one["kind"]: one["severity"] for one in json.loads(out)["findings"]}
+        assert (code, severities["Unschedulable"]) == (1, "P1")
+        code, out, _err = await _run(*sweep, WATCHKEEPER_KINDS_OFF=",".join(severities))
+    assert (code, json.loads(out)["findings"]) == (0, [])
 
 
 async def test_a_broken_cluster_is_a_1_with_the_documented_json(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
 
-from bot import errors, formats, settings
+from bot import errors, formats, parts, settings, telling
+from k8s import detection
 
 BOT_TOKEN = "xoxb-1111-not-a-real-token"
 SERVING = {
@@ -113,6 +114,23 @@ def test_a_malformed_setting_is_not_also_told_as_missing() -> None:
         ("READ_ONLY", "perhaps", "not a valid boolean"),
         ("LOG_LEVEL", "LOUD", "none of the words"),
         ("CLUSTER_NAME", "x" * 61, "60 characters"),
+        ("GRACES", "NotRead=10s", "entry 1 names no failure kind (did you mean NotReady?)"),
+        ("GRACES", "OOMKilled=0s,Quux=10s", "entry 2 names no failure kind (there are NodeNotReady, NodePressure, "),
+        ("GRACES", "NotReady", "entry 1 has no = in it: write NotReady=90s"),
+        ("GRACES", "JobFaild:10s", "entry 1 has no = in it: write JobFailed=90s"),
+        ("GRACES", "NotReady=", "entry 1 says nothing of NotReady: write NotReady=90s, or leave it out"),
+        ("GRACES", "=10s", "entry 1 names no failure kind"),
+        ("GRACES", "NotReady=soon", "entry 1 gives no duration such as 90s, 15m or 12h"),
+        ("GRACES", "NotReady=-1s", "entry 1 gives no duration"),
+        ("GRACES", "NotReady=25h", "entry 1 gives more than 1d: write less, or turn the kind off"),
+        ("GRACES", "NotReady=1s,notready=2s", "entry 2 names NotReady a second time: write it once"),
+        ("SEVERITIES", "OOMKilled=P0", "entry 1 gives no severity: write P1, P2 or P3"),
+        ("SEVERITIES", "OOMKilled=", "entry 1 says nothing of OOMKilled: write OOMKilled=P1"),
+        ("SEVERITIES", "OOMKiled=P1", "did you mean OOMKilled?"),
+        ("SEVERITIES", "P1", "entry 1 has no = in it: write NotReady=P1"),
+        ("KINDS_OFF", "JobsFailed", "entry 1 names no failure kind (did you mean JobFailed?)"),
+        ("KINDS_OFF", "JobFailed,NodePressure,JobFailed", "entry 3 names JobFailed a second time: write it once"),
+        ("KINDS_OFF", "JobFailed=true", "entry 1 names no failure kind (did you mean JobFailed?)"),
     ],
 )
 def test_a_malformed_setting_is_named_with_what_is_wrong(name: str, value: str, reason: str) -> None:
@@ -209,6 +227,44 @@ def test_lists_durations_and_flags_are_read_as_people_write_them() -> None:
     assert loaded.no_color
 
 
+def test_failure_kinds_are_read_as_people_write_them() -> None:
+    loaded = settings.load(
+        {
+            "WATCHKEEPER_GRACES": " NotReady = 10s , unschedulable=0,",
+            "WATCHKEEPER_SEVERITIES": "OOMKilled=P1, jobfailed=p3",
+            "WATCHKEEPER_KINDS_OFF": "NODEPRESSURE, JobFailed",
+        }
+    )
+    assert loaded.kinds == detection.Options(
+        disabled=frozenset({"NodePressure", "JobFailed"}),
+        graces={"NotReady": timedelta(seconds=10), "Unschedulable": timedelta(0)},
+        severities={"OOMKilled": "P1", "JobFailed": "P3"},
+    )
+    assert settings.Settings().kinds == detection.Options()
+
+
+def test_what_a_person_has_set_of_the_kinds_reaches_the_stages() -> None:
+    loaded = settings.load({"WATCHKEEPER_KINDS_OFF": "JobFailed", "WATCHKEEPER_GRACES": "NotReady=10s"})
+    assert parts.rules_of(loaded).kinds == loaded.kinds
+
+
+def test_every_bad_failure_kind_of_a_setting_is_named_at_once() -> None:
+    (fault,) = _faults({"WATCHKEEPER_GRACES": "NotRead=1s,OOMKilled=0s,JobFailed=soon,JobFailed=1s"})
+    assert [part.strip().split()[:2] for part in fault.partition(": ")[2].split(";")] == [
+        ["entry", "1"], ["entry", "3"], ["entry", "4"]
+    ]  # fmt: skip
+
+
+@given(
+    st.dictionaries(st.sampled_from(list(detection.KINDS)), st.integers(0, 86400).map(lambda n: timedelta(seconds=n)))
+)
+@runs(deadline=None, max_examples=50)
+def test_graces_that_are_told_are_read_back_as_they_are(graces: dict[str, timedelta]) -> None:
+    rows = telling.describe(settings.Settings(graces=graces))
+    told = next(row.value for row in rows if row.name == "WATCHKEEPER_GRACES")
+    assert settings.load({"WATCHKEEPER_GRACES": told} if graces else {}).graces == graces
+
+
 def test_the_plain_name_of_the_database_is_read_and_ours_wins() -> None:
     plain = {"DATABASE_URL": "postgres://wk:pw@db:5432/plain"}
     ours = {"WATCHKEEPER_DATABASE_URL": "postgresql://wk:pw@db:5432/ours"}
@@ -243,7 +299,7 @@ def test_constructing_settings_reads_no_environment(monkeypatch: pytest.MonkeyPa
 def test_describing_masks_every_secret_and_tells_where_a_value_comes_from() -> None:
     url = "postgresql://wk:hunter2@db:5432/wk?sslpassword=hunter2"
     loaded = settings.load({**SERVING, "WATCHKEEPER_SLACK_SIGNING_SECRET": "hunter2hunter2", "DATABASE_URL": url})
-    rows = {row.name: row for row in settings.describe(loaded)}
+    rows = {row.name: row for row in telling.describe(loaded)}
     assert rows["WATCHKEEPER_DATABASE_URL"].value == "postgresql://wk:********@db:5432/wk?********"
     assert rows["WATCHKEEPER_SLACK_BOT_TOKEN"].value == "********"
     assert rows["WATCHKEEPER_SLACK_BOT_TOKEN"].source == "environment"
@@ -256,7 +312,7 @@ def test_describing_masks_every_secret_and_tells_where_a_value_comes_from() -> N
 
 
 def test_every_setting_has_its_text() -> None:
-    for row in settings.describe(settings.Settings()):
+    for row in telling.describe(settings.Settings()):
         assert len(row.doc) > 20, row.name
         assert row.doc.endswith((".", ").")), row.name
 
@@ -268,7 +324,7 @@ def test_the_secrets_to_mask_hold_the_database_password_in_both_spellings() -> N
 
 def test_what_should_be_known_is_told() -> None:
     def told(environ: dict[str, str]) -> str:
-        return "\n".join(settings.warnings(settings.load(environ)))
+        return "\n".join(telling.warnings(settings.load(environ)))
 
     assert "Nobody may approve: WATCHKEEPER_APPROVERS is empty" in told({})
     assert "Everyone in the Slack workspace may approve" in told({"WATCHKEEPER_APPROVERS": "*"})
@@ -278,8 +334,12 @@ def test_what_should_be_known_is_told() -> None:
     assert "in the clear" in told({"WATCHKEEPER_SLACK_API_URL": "http://slack.example/api"})
     assert "in the clear" not in told({"WATCHKEEPER_SLACK_API_URL": "http://127.0.0.1:1/api"})
     assert "one replica only" not in told({"DATABASE_URL": "postgresql://db/x"})
+    assert "Not looked for: JobFailed, OOMKilled. WATCHKEEPER_KINDS_OFF" in told(
+        {"WATCHKEEPER_KINDS_OFF": "jobfailed,OOMKilled"}
+    )
+    assert "Not looked for" not in told({})
 
 
 def test_the_configuration_page_is_the_one_that_the_settings_make() -> None:
     page = Path(__file__).parents[2] / "docs/configuration.md"
-    assert page.read_text() == settings.markdown(), "run: python -m bot config --markdown > docs/configuration.md"
+    assert page.read_text() == telling.markdown(), "run: python -m bot config --markdown > docs/configuration.md"

@@ -45,6 +45,9 @@ def test_the_catalogue_is_complete() -> None:
         assert kind == info.kind
         assert info.doc.startswith("https://kubernetes.io/docs/")
         assert info.grace >= timedelta(0)
+        assert info.condition.startswith(("a ", "an ", "the "))
+        assert len(info.condition) < 100
+        assert info.unless == "" or info.unless[:2] in {"P1", "P2", "P3"} - {info.severity}
 
 
 @pytest.mark.parametrize("kind", detection.KINDS)
@@ -76,6 +79,42 @@ def test_graces_and_severities_are_settings() -> None:
     assert (crash.severity, crash.grace) == ("P3", timedelta(minutes=5))
     assert (missing.severity, missing.grace) == ("P2", timedelta(seconds=120))
     assert found.problems[0].severity == "P2"
+
+
+def test_a_kind_whose_severity_depends_says_so_and_a_severity_that_was_set_holds_whatever_it_depends_on() -> None:
+    crash = detection.detect(b.snapshot(**CRASHING)).findings[0]
+    none_ready = b.snapshot(**b.whole(b.pod(statuses=[b.crashed()]), ready=0))
+    alone = detection.detect(none_ready).findings[0]
+    assert (crash.severity, alone.severity) == ("P2", "P1")
+    assert detection.KINDS["CrashLoopBackOff"].unless == "P1 where no replica is ready"
+    options = detection.Options(severities={"CrashLoopBackOff": "P2", "ReplicasMissing": "P3"})
+    found = detection.detect(none_ready, options)
+    assert [finding.severity for finding in found.findings] == ["P2", "P3"]
+
+
+@pytest.mark.parametrize(
+    ("grace", "mature"), [(timedelta(0), True), (timedelta(minutes=4), True), (timedelta(minutes=6), False)]
+)
+def test_a_problem_is_mature_by_the_grace_that_was_set(grace: timedelta, mature: bool) -> None:
+    since = b.NOW - timedelta(minutes=5)
+    lists = b.whole(b.pod(statuses=[b.crashed()]))
+    options = detection.Options(graces=dict.fromkeys(detection.KINDS, grace))
+    (problem,) = detection.detect(b.snapshot(**lists), options).problems
+    shifted = [dataclasses.replace(finding, since=since) for finding in problem.findings]
+    assert {finding.grace for finding in shifted} == {grace}
+    assert dataclasses.replace(problem, findings=tuple(shifted)).mature(b.NOW) is mature
+
+
+@pytest.mark.parametrize(
+    ("grace", "subjects"), [(timedelta(0), ["Node"]), (timedelta(hours=1), ["Node", "ReplicaSet"])]
+)
+def test_a_node_takes_its_pods_once_the_grace_that_was_set_for_it_is_over(
+    grace: timedelta, subjects: list[str]
+) -> None:
+    node = b.node("node-a", b.node_condition("Ready", "Unknown"))
+    lists = b.snapshot(nodes=[node], pods=[b.pod(statuses=[b.crashed()])])
+    found = detection.detect(lists, detection.Options(graces={"NodeNotReady": grace}))
+    assert sorted(problem.subject.kind for problem in found.problems) == subjects
 
 
 def test_a_detector_that_breaks_off_costs_only_what_it_had_not_found_yet() -> None:

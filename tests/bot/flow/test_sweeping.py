@@ -1,13 +1,26 @@
 """Sweeping: one tick is one sweep; a cluster that cannot be looked at fails it visibly and concludes nothing."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.flow import sweeping
+from bot.domain import rules
+from bot.flow import examining, sweeping
 from demo.cluster import Fault, scenarios
+from k8s import detection
 from tests.bot.flow import worlds
 
 PODS = "/api/v1/pods"
+ALL_OFF = detection.Options(disabled=frozenset(detection.KINDS))
+
+
+def by(options: detection.Options) -> rules.Rules:
+    return replace(worlds.RULES, kinds=options)
+
+
+def waiting(span: timedelta) -> rules.Rules:
+    """Every kind has this grace."""
+    return by(detection.Options(graces=dict.fromkeys(detection.KINDS, span)))
 
 
 async def latest(replica: worlds.Replica) -> tuple[str, str]:
@@ -88,6 +101,67 @@ async def test_what_a_dead_process_was_sweeping_is_given_up_and_the_next_tick_co
     assert (status, summary) == ("failed", "The process that ran this sweep ended before it was done.")
     await world.sweep(bot)
     assert (await latest(bot))[0] == "ok"
+
+
+# --- failure kinds as a person has set them
+
+
+async def test_a_kind_that_is_off_is_not_looked_for_and_its_neighbours_are(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop(), scenarios.oom()])
+    off = detection.Options(disabled=frozenset({"CrashLoopBackOff", "RolloutStuck", "ReplicasMissing"}))
+    found = await world.sweep(await world.replica(rules=by(off)))
+    assert [(one.subject.short, one.kinds) for one in found] == [("search/indexer", ("OOMKilled",))]
+
+
+async def test_a_severity_that_was_set_is_the_incidents(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    mild = detection.Options(severities=dict.fromkeys(detection.KINDS, "P3"))
+    (incident,) = await world.sweep(await world.replica(rules=by(mild)))
+    assert incident.severity == "P3"
+
+
+async def test_without_a_grace_what_would_have_to_wait_opens_at_once(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.unschedulable(ago=10.0)])
+    usual = await world.replica("usual")
+    assert await world.sweep(usual) == []
+    (incident,) = await world.sweep(await world.replica("hasty", rules=waiting(timedelta(0))), name="hasty")
+    assert incident.kinds == ("Unschedulable",)
+
+
+async def test_with_a_longer_grace_what_would_open_at_once_has_to_wait_for_it(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.unschedulable(ago=600.0)])
+    bot = await world.replica(rules=waiting(timedelta(minutes=20)))
+    assert await world.sweep(bot) == []
+    world.clock.advance(minutes=9)
+    assert await world.sweep(bot) == []
+    world.clock.advance(minutes=2)
+    assert [one.subject.short for one in await world.sweep(bot)] == ["batch/report-builder"]
+
+
+async def test_an_incident_whose_kind_is_turned_off_ends_as_not_known_and_its_thread_tells_no_recovery(
+    begin: worlds.Begin,
+) -> None:
+    world = await begin([scenarios.oom()])
+    before = await world.replica("before")
+    (known,) = await world.sweep(before)
+    await before.wanted()
+    after = await world.replica("after", rules=by(ALL_OFF))
+    for _ in range(2):
+        world.clock.advance(minutes=1)
+        await world.sweep(after)
+    incident = (await after.card(known.id)).incident
+    assert incident.state == "resolved"
+    off = ", ".join(known.kinds)
+    assert "OOMKilled, " in off
+    assert incident.resolution == f"{off} are turned off; what became of the problem is not known."
+    assert await after.wanted() == {"parent": 1}
+
+
+async def test_the_diagnosis_of_a_kind_that_is_turned_off_is_not_wanted_any_more(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.oom()])
+    (known,) = await world.sweep(await world.replica("before"))
+    after = await world.replica("after", rules=by(ALL_OFF))
+    assert await examining.problem_of(after.wired, known) is None
 
 
 async def test_ten_symptoms_of_one_owner_are_one_incident(begin: worlds.Begin) -> None:

@@ -264,6 +264,41 @@ async def test_what_was_done_before_it_went_away_is_told_and_not_denied(record: 
     assert told == f"The problem is gone. Done here before: {row.kubectl} (not verified)."
 
 
+async def test_the_end_of_what_is_not_looked_for_any_more_claims_nothing(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    (opened,) = (await sweeps.see(sweeps.crash())).opened
+    await sweeps.propose(opened)
+    await sweeps.replica.wanted()
+    off = detection.Options(disabled=frozenset({"CrashLoopBackOff", "JobFailed"}))
+    wired = replace(sweeps.replica.wired, rules=replace(worlds.RULES, kinds=off))
+    sweeps.replica = replace(sweeps.replica, wired=wired)
+    assert (await sweeps.see()).resolved == ()
+    assert (await sweeps.see()).resolved == (opened,)
+    told = (await sweeps.incident(opened)).resolution
+    assert told == "CrashLoopBackOff is turned off; what became of the problem is not known."
+    assert (await sweeps.replica.remedy(opened)).state == "superseded"
+    assert (await sweeps.replica.told(opened, "proposal:superseded")).data == {"why": "its kind is turned off"}
+    assert await sweeps.replica.wanted() == {"parent": 1}
+
+
+async def test_the_grace_that_a_person_has_set_is_what_sweeps_wait_for(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+
+    def unready(grace: timedelta) -> model.Problem:
+        """Its own time is always now, as of a condition that is set anew all the time."""
+        return examples.problem(examples.finding("NotReady", "probe", since=sweeps.clock(), grace=grace))
+
+    for _ in range(3):
+        assert (await sweeps.see(unready(GRACE))).opened == ()
+    assert len((await sweeps.see(unready(timedelta(minutes=3)))).opened) == 1
+
+
+async def test_without_any_grace_even_a_state_of_this_very_moment_or_of_a_clock_ahead_opens(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    ahead = examples.finding("NotReady", "probe", since=sweeps.clock() + timedelta(seconds=30), grace=timedelta(0))
+    assert len((await sweeps.see(examples.problem(ahead))).opened) == 1
+
+
 # --- coming back ----------------------------------------------------------------------------------------------------
 
 

@@ -1,15 +1,16 @@
 """Verifying: it helped, it did not, or it cannot be said yet; whoever looks; and the way back that is offered."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from bot import errors
-from bot.domain import cards, proposals
+from bot.domain import cards, incidents, proposals
 from bot.flow import verifying
 from demo.cluster import Fault, scenarios
-from k8s import model
+from k8s import detection, model
 from tests.bot.flow import worlds
 
 
@@ -167,16 +168,8 @@ async def test_a_look_that_was_overtaken_is_dropped(begin: worlds.Begin) -> None
 
 async def test_a_failure_after_the_action_that_the_rollout_does_not_show_speaks_against_it(begin: worlds.Begin) -> None:
     world = await begin([scenarios.oom(ago=45.0)], speed=20.0)
-    world.cluster.patch("deployments", "indexer", "search", {"spec": {"replicas": 2}})
-    await world.cluster.settle()
     bot = await world.replica()
-    incident = await world.diagnosed(bot)
-    world.clock.advance(minutes=1)
-    await world.acted(bot, incident, model.Scale(incident.subject, 1))
-    await world.until(lambda: len(world.cluster.pods("search", "indexer")) == 1)
-    acted = world.clock.advance(seconds=2)
-    await world.until(lambda: _killed_since(world, acted))
-    world.clock.advance(seconds=70)
+    incident = await _killed_again(world, bot)
     await bot.pipeline.verify_next()
     told = await verification(bot, incident.id)
     assert told.status == "pending"
@@ -187,6 +180,30 @@ async def test_a_failure_after_the_action_that_the_rollout_does_not_show_speaks_
     assert (told.status, (await bot.remedy(incident.id)).state) == ("not-verified", "not-verified")
     assert told.reason.startswith("still found: ")
     assert (await bot.card(incident.id)).incident.live
+
+
+async def test_a_kind_that_is_turned_off_speaks_against_no_action(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.oom(ago=45.0)], speed=20.0)
+    bot = await world.replica()
+    incident = await _killed_again(world, bot)
+    off = replace(worlds.RULES, kinds=detection.Options(disabled=frozenset(detection.KINDS)))
+    other = await world.replica("b", rules=off)
+    await other.pipeline.verify_next()
+    assert (await verification(other, incident.id)).status == "verified"
+
+
+async def _killed_again(world: worlds.World, bot: worlds.Replica) -> incidents.Incident:
+    """A pod too many was scaled away, which cannot help: the other one was OOM-killed after that, and held since."""
+    world.cluster.patch("deployments", "indexer", "search", {"spec": {"replicas": 2}})
+    await world.cluster.settle()
+    incident = await world.diagnosed(bot)
+    world.clock.advance(minutes=1)
+    await world.acted(bot, incident, model.Scale(incident.subject, 1))
+    await world.until(lambda: len(world.cluster.pods("search", "indexer")) == 1)
+    acted = world.clock.advance(seconds=2)
+    await world.until(lambda: _killed_since(world, acted))
+    world.clock.advance(seconds=70)
+    return incident
 
 
 def _killed_since(world: worlds.World, moment: datetime) -> bool:
