@@ -5,6 +5,7 @@
 BIN = .venv/bin
 STAMP = .venv/.synced
 ARGS =
+KUBECONFIG =
 WORKERS = 2
 
 # The first Python that is new enough. A pyenv shim without a version behind it counts as none.
@@ -13,7 +14,7 @@ PYTHON = $$(for name in python3 python3.14 python3.13 python3.12 python3.11; do 
 CHROMIUM = /usr/bin/chromium
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## make .venv from uv.lock (again only where something changed)
 
@@ -48,6 +49,16 @@ test: setup browser ## all tests, with coverage (ARGS=… are pytest's)
 	rm -f .coverage .coverage.*; \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= "$$@" $(ARGS)
 
+cluster: setup ## start a real Kubernetes on this machine (the first time builds it); ends by `make cluster-down`
+	@$(BIN)/python -m tests.cluster up
+
+cluster-down: setup ## end it and remove what it left
+	@$(BIN)/python -m tests.cluster down
+
+# On a cluster of your own: make test-cluster KUBECONFIG=~/.kube/config. Its current context is used, in new namespaces.
+test-cluster: setup ## the stories on a real cluster, which is started where none is given (ARGS=… are pytest's)
+	@$(BIN)/python -m tests.cluster test --kubeconfig "$(KUBECONFIG)" $(ARGS)
+
 check: setup ## lint, types, import contracts, safety gates, migrations; coverage of the last `make test`
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,4 +75,4 @@ bench: setup ## measure against the limits; writes build/bench.json
 clean: ## remove all that make and the tools made
 	rm -rf .venv build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup demo serve browser test check bench clean
+.PHONY: help setup demo serve browser test cluster cluster-down test-cluster check bench clean

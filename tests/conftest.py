@@ -1,11 +1,32 @@
-"""Fixtures that every folder of tests may ask for. Nothing is started that no test asks for."""
+"""Fixtures and options that every folder of tests may ask for. Nothing is started that no test asks for."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from bot.store import engine
 from tests import postgres
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    what = "a kubeconfig of an administrator of the cluster for the tests marked real; without it they are left out"
+    parser.addoption("--kubeconfig", type=Path, metavar="PATH", help=what)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    kubeconfig: Path | None = config.getoption("--kubeconfig")
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise pytest.UsageError(f"--kubeconfig: there is no file {kubeconfig}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a cluster the tests marked real are deselected, not skipped: nobody meant them to run."""
+    if config.getoption("--kubeconfig") is None:
+        left_out = [item for item in items if item.get_closest_marker("real")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker("real")]
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ Facts for the rules: `container`, `error_line`, `missing_name`, `log` (current o
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,8 @@ from k8s.client import errors, reader
 T = TypeVar("T")
 
 SOURCE_SECONDS = 8.0
+LOG_RETRIES = (0.5, 2.0)
+"""Seconds after which a log that a node has just dropped is asked for again."""
 LOG_LINES = 200
 LOG_BYTES = 65_536
 BODY_CHARACTERS = 6000
@@ -134,7 +137,15 @@ class Collector:
         """None where there is no such log: a container that never ran has none, and that is no gap."""
         if suspect is None or not suspect.container or (previous and not suspect.restarted) or not suspect.ran:
             return None
-        reading = source.logs(
+        reading = self._log_that_is_there(source, suspect, previous=previous)
+        return await self._ask(
+            gathering, f"the {'previous' if previous else 'current'} log", reading, (errors.Rejected,)
+        )
+
+    async def _log_that_is_there(self, source: reader.Reader, suspect: "telling.Suspect", *, previous: bool) -> str:
+        """A node drops the log of a dead container a moment before the pod's status names the next one."""
+        reading = functools.partial(
+            source.logs,
             suspect.pod.namespace,
             suspect.pod.name,
             suspect.container,
@@ -142,9 +153,12 @@ class Collector:
             tail_lines=self._log_lines,
             limit_bytes=self._log_bytes,
         )
-        return await self._ask(
-            gathering, f"the {'previous' if previous else 'current'} log", reading, (errors.Rejected,)
-        )
+        for pause in LOG_RETRIES:
+            try:
+                return await reading()
+            except errors.NotFound:
+                await asyncio.sleep(pause)
+        return await reading()
 
     async def _nodes(
         self, source: reader.Reader, problem: model.Problem, gathering: _Gathering

@@ -28,6 +28,12 @@ _TARGET_LIMIT = 2000
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
+_GONE_LOG = re.compile(
+    rb"(unable to retrieve container logs for|failed to try resolving symlinks in path) [^\n]{1,500}"
+)
+"""What a kubelet says, as if it were the log and with status 200, where the container or its file is gone: one line
+without an end (GetContainerLogs in pkg/kubelet/kuberuntime/kuberuntime_container.go)."""
+
 _REVISION = "deployment.kubernetes.io/revision"
 
 _REFINING = ("poddisruptionbudgets", "horizontalpodautoscalers")
@@ -164,7 +170,8 @@ class Reader:
 
         `previous` reads the container before its last restart. Bytes that are no UTF-8 become U+FFFD, terminal colours
         and control characters go, and a line longer than the limit is cut at its start. Not redacted yet. Raises
-        Rejected where there is no such log (a container that never started, no previous one).
+        Rejected where there is no such log (a container that never started, no previous one), NotFound where the node
+        has it no more, which a moment later may be true of another container than now.
         """
         ref = model.ResourceRef("Pod", namespace, pod)
         query = [("container", container), ("tailLines", str(tail_lines))]
@@ -177,6 +184,8 @@ class Reader:
         body = await self._connection.send(
             connection.Request(what, "GET", path, query, accept="*/*", keep_tail=limit_bytes)
         )
+        if _GONE_LOG.fullmatch(body):
+            raise errors.NotFound(what, "the node does not have this log any more")
         return _clean(body, cut=len(body) >= limit_bytes, lines=tail_lines)
 
     async def events(self, ref: model.ResourceRef) -> list[model.Json]:

@@ -1,4 +1,4 @@
-"""`python -m tests.cluster up|down|status|kubeconfig|level|kubectl`: a real Kubernetes for the tests.
+"""`python -m tests.cluster up|down|status|kubeconfig|test|level|build|kubectl`: a real Kubernetes for the tests.
 
 Exit codes: 0 done · 1 it should have worked and did not · 2 asked for something that there is not · 3 this machine
 cannot.
@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 
-from tests.cluster import building, levels, places
+from tests.cluster import building, levels, places, testing
 from tests.cluster.cluster import Cluster
 from tests.cluster.saying import Failed, Unsupported, say
 
@@ -25,9 +25,12 @@ def main() -> int:
     commands.add_parser("kubeconfig", help="the path of the administrator's kubeconfig")
     commands.add_parser("level", help="the best level that this machine supports, and why not better")
     commands.add_parser("build", help="only build it")
+    test = commands.add_parser("test", help="run the stories on it: all that follows is pytest's")
+    test.add_argument("--kubeconfig", default="", help="another cluster, such as one of kind or k3d")
+    test.add_argument("--workers", type=int, default=4, help="stories side by side (default: 4; they mostly wait)")
     commands.add_parser("kubectl", help="kubectl on it, as administrator: all that follows is kubectl's")
     arguments, rest = parser.parse_known_args()
-    if rest and arguments.command != "kubectl":
+    if rest and arguments.command not in ("kubectl", "test"):
         parser.error(f"what is {' '.join(rest)}?")
     where = places.default(arguments.state, arguments.cache)
     try:
@@ -55,6 +58,8 @@ def _do(arguments: argparse.Namespace, rest: list[str], where: places.Places) ->
         print(best)
         for level, reason in why.items():
             say(f"not {level}: {reason}")
+    elif arguments.command == "test":
+        return testing.run(where, arguments.kubeconfig, arguments.workers, rest)
     elif arguments.command == "build":
         print(building.programs(where))
     elif cluster.level() is None:

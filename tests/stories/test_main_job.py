@@ -4,30 +4,17 @@ import pytest
 
 from demo import slack
 from demo.cluster import scenarios
+from tests.stories import telling
 from tests.stories import world as worlds
 
 pytestmark = pytest.mark.story
 
-GREEN = "2eb886"
 SMTP = {
     "apiVersion": "v1",
     "kind": "Secret",
     "metadata": {"name": "mailer-smtp", "namespace": "notify"},
     "data": {"password": ""},
 }
-
-
-async def approve(world: worlds.World, parent: worlds.Message, user: str = slack.ANA) -> slack.Seen:
-    return await world.slack.press(user, slack.ONCALL, parent["ts"], "wk:approve")
-
-
-async def verified(world: worlds.World, parent: worlds.Message) -> None:
-    """Waits until the parent is green."""
-
-    def green() -> bool:
-        return worlds.colour(world.slack.message(slack.ONCALL, parent["ts"])) == GREEN
-
-    await world.eventually(green, what="the parent turns green")
 
 
 async def test_a_crash_loop_is_told_approved_healed_and_verified(begin: worlds.Start) -> None:
@@ -39,16 +26,16 @@ async def test_a_crash_loop_is_told_approved_healed_and_verified(begin: worlds.S
     assert "DB_URL" in shown
     assert "kubectl -n payments rollout undo deployment/api --to-revision=1" in shown
 
-    seen = await approve(world, parent)
+    seen = await telling.approve(world, parent)
     assert seen.ack.ok
-    await verified(world, parent)
+    await telling.verified(world, parent)
 
     assert len(world.cluster.journal.writes) == 1
     assert all(pod["status"]["phase"] == "Running" for pod in world.cluster.pods("payments", "api"))
     thread = world.thread(parent)
     assert f"<@{slack.ANA}>" in thread
     assert "verified" in thread.lower()
-    assert set(worlds.buttons(world.slack.message(slack.ONCALL, parent["ts"]))) == {"wk:undo"}
+    assert set(worlds.buttons(world.shown(parent))) == {"wk:undo"}
 
 
 async def test_every_broken_thing_has_one_thread_and_the_healthy_rest_has_none(begin: worlds.Start) -> None:
@@ -73,10 +60,10 @@ async def test_a_fix_that_does_not_help_is_not_called_one(begin: worlds.Start) -
     await world.start_bot(VERIFY_TIMEOUT="10s")
     parent = await world.proposed("shop/recommender")
     assert "rollout restart" in world.now(parent)
-    await approve(world, parent)
+    await telling.approve(world, parent)
     await world.eventually_row("SELECT count(*) FROM proposal WHERE state = 'not-verified'")
     await world.eventually(lambda: "not verified" in world.thread(parent).lower(), what="the thread says so")
-    assert worlds.colour(world.slack.message(slack.ONCALL, parent["ts"])) != GREEN
+    assert not telling.green(world, parent)
     assert len(world.cluster.journal.writes) == 1
 
 
@@ -84,24 +71,19 @@ async def test_undo_takes_back_what_was_done(begin: worlds.Start) -> None:
     world = await begin([scenarios.bad_image()])
     await world.start_bot()
     parent = await world.proposed("web/storefront")
-    await approve(world, parent)
-    await verified(world, parent)
-    await world.eventually(
-        lambda: worlds.button(world.slack.message(slack.ONCALL, parent["ts"]), "wk:undo"), what="Undo"
-    )
-
-    seen = await world.slack.press(slack.BEN, slack.ONCALL, parent["ts"], "wk:undo")
+    await telling.approve(world, parent)
+    await telling.verified(world, parent)
+    seen = await telling.undo(world, parent)
     assert seen.ack.ok
-    await world.eventually_row("SELECT count(*) FROM proposal WHERE state = 'undone'")
+    await telling.undone(world, parent)
     assert len(world.cluster.journal.writes) == 2
-    await world.eventually(lambda: "undone" in (world.now(parent) + world.thread(parent)).lower(), what="undone")
 
 
 async def test_who_may_not_approve_is_told_who_may_and_nothing_happens(begin: worlds.Start) -> None:
     world = await begin([scenarios.crash_loop()])
     await world.start_bot()
     parent = await world.proposed("payments/api")
-    seen = await approve(world, parent, slack.CHLOE)
+    seen = await telling.approve(world, parent, slack.CHLOE)
     note = worlds.text_of(await seen.ephemeral())
     assert f"<@{slack.ANA}>" in note
     assert f"<@{slack.BEN}>" in note
@@ -140,7 +122,7 @@ async def test_a_change_from_outside_makes_the_proposal_stale_and_it_says_what_m
         "payments",
         {"spec": {"template": {"metadata": {"annotations": {"team": "payments"}}}}},
     )
-    await approve(world, parent)
+    await telling.approve(world, parent)
     await world.eventually_row("SELECT count(*) FROM proposal WHERE state = 'stale'")
     await world.eventually(lambda: "stale" in world.thread(parent).lower(), what="the thread says stale")
     assert world.cluster.journal.writes == []
@@ -152,17 +134,15 @@ async def test_a_pod_that_nobody_can_mend_by_button_has_none_and_says_what_to_do
     for name in ("search/indexer", "batch/report-builder"):
         parent = await world.parent(name)
         await world.diagnosed(parent)
-        assert "wk:approve" not in worlds.buttons(world.slack.message(slack.ONCALL, parent["ts"]))
+        assert "wk:approve" not in worlds.buttons(world.shown(parent))
 
 
 async def test_acknowledge_is_shown_with_the_name_and_a_second_one_is_answered(begin: worlds.Start) -> None:
     world = await begin([scenarios.oom()])
     await world.start_bot()
     parent = await world.parent("search/indexer")
-    await world.eventually(
-        lambda: worlds.button(world.slack.message(slack.ONCALL, parent["ts"]), "wk:ack"), what="Acknowledge"
-    )
-    old = worlds.value(world.slack.message(slack.ONCALL, parent["ts"]), "wk:ack")
+    await telling.offered(world, parent, "wk:ack")
+    old = worlds.value(world.shown(parent), "wk:ack")
     await world.slack.press(slack.CHLOE, slack.ONCALL, parent["ts"], "wk:ack")
     await world.eventually(lambda: f"<@{slack.CHLOE}>" in world.now(parent), what="who has it")
     again = await world.slack.forge(slack.ANA, slack.ONCALL, parent["ts"], "wk:ack", value=old)
@@ -177,11 +157,10 @@ async def test_what_heals_by_itself_turns_green_after_two_good_sweeps(begin: wor
     world.cluster.apply(SMTP)
     await world.cluster.wait_for(lambda: _ready(world, "notify", "mailer"), 20)
     for _ in range(2):
-        seen = await world.slack.command(slack.ANA, slack.ONCALL, "/watch", "now")
-        await seen.ephemeral(within=10)
-    await verified(world, parent)
+        await telling.sweep(world)
+    await telling.verified(world, parent)
     assert world.cluster.journal.attempts == []
-    assert worlds.buttons(world.slack.message(slack.ONCALL, parent["ts"])) == {}
+    assert worlds.buttons(world.shown(parent)) == {}
 
 
 def _ready(world: worlds.World, namespace: str, app: str) -> bool:

@@ -1,6 +1,7 @@
-"""A whole world for stories: Slack's stand-in, a simulated cluster, a database, and bots as real processes.
+"""A whole world for stories: Slack's stand-in, a cluster, a database, and bots as real processes.
 
-The bots are started as people start them (`python -m bot serve`) and reached through ordinary settings, so a story may
+The cluster is a simulated one that the story broke beforehand (`begin`), or the ground that it is told on (`tell`). The
+bots are started as people start them (`python -m bot serve`) and reached through ordinary settings, so a story may
 kill one at any moment, as a node would.
 """
 
@@ -9,9 +10,9 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -62,23 +63,44 @@ class Bot:
 
 
 class World:
-    """What a story is told in. Made by the fixture `world` with the pieces that the story needs."""
+    """What a story is told in. Made by the fixtures `begin` and `tell`."""
 
     def __init__(
-        self, workspace: slack.SlackStandIn, cluster: SimulatedCluster, database_url: str, folder: Path
+        self,
+        workspace: slack.SlackStandIn,
+        cluster: SimulatedCluster | Mapping[str, str],
+        database_url: str,
+        folder: Path,
+        *,
+        patience: float = 1.0,
     ) -> None:
+        """`cluster`: a simulated one, or the settings (without their prefix) by which bots reach another.
+
+        All waits below are `patience` times as long as they say.
+        """
         self.slack = workspace
-        self.cluster = cluster
         self.database_url = database_url
+        self.patience = patience
         self._folder = folder
-        self._kubeconfig = cluster.write_kubeconfig(folder / "kubeconfig")  # once: a bot that runs may be reading it
         self._bots: list[Bot] = []
+        self._cluster = cluster if isinstance(cluster, SimulatedCluster) else None
+        if isinstance(cluster, SimulatedCluster):
+            kubeconfig = cluster.write_kubeconfig(folder / "kubeconfig")  # once: a bot that runs may be reading it
+            cluster = {"KUBECONFIG": str(kubeconfig), "CONTEXTS": "demo", "WRITER_USER": "writer"}
+        self._settings = dict(cluster)
+
+    @property
+    def cluster(self) -> SimulatedCluster:
+        """Of a world that `begin` made. A story on a ground asks the ground."""
+        assert self._cluster is not None, "this world is told on a ground: ask the ground"
+        return self._cluster
 
     async def start_bot(self, *, wait: bool = True, **settings: str) -> Bot:
         """A replica, connected unless told otherwise. `settings`: more of them, without their prefix."""
         number = len(self._bots)
         log = self._folder / f"bot-{number}.log"
-        environment = {**self._environment(), **{f"WATCHKEEPER_{name}": value for name, value in settings.items()}}
+        given = self._settings | settings
+        environment = self._environment() | {f"WATCHKEEPER_{name}": value for name, value in given.items()}
         with log.open("wb") as stream:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", "serve", env=environment, stdout=stream, stderr=stream
@@ -92,9 +114,11 @@ class World:
     async def _connected(self) -> None:
         alive = sum(one.process.returncode is None for one in self._bots)
         try:
-            await self.slack.wait_connected(count=alive, within=READY)
+            await self.slack.wait_connected(count=alive, within=READY * self.patience)
         except TimeoutError:
-            raise AssertionError(f"the bot is not connected within {READY:g} s\n{self.tale()}") from None
+            raise AssertionError(
+                f"the bot is not connected within {READY * self.patience:g} s\n{self.tale()}"
+            ) from None
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
@@ -105,23 +129,21 @@ class World:
             "WATCHKEEPER_SLACK_APP_TOKEN": self.slack.app_token,
             "WATCHKEEPER_DATABASE_URL": self.database_url,
             "WATCHKEEPER_DATA_DIR": str(self._folder / "data"),
-            "WATCHKEEPER_KUBECONFIG": str(self._kubeconfig),
-            "WATCHKEEPER_CONTEXTS": "demo",
-            "WATCHKEEPER_WRITER_USER": "writer",
             "WATCHKEEPER_DEFAULT_CHANNEL": slack.ONCALL,
             "WATCHKEEPER_APPROVERS": f"{slack.ANA},{slack.BEN}",
             "WATCHKEEPER_SWEEP_SCHEDULE": "* * * * *",
             "WATCHKEEPER_COALESCE": "1s",
             "WATCHKEEPER_LEASE": f"{LEASE:g}s",
             "WATCHKEEPER_VERIFY_HOLD": "1s",
-            "WATCHKEEPER_VERIFY_TIMEOUT": "40s",
+            "WATCHKEEPER_VERIFY_TIMEOUT": f"{40 * self.patience:g}s",
             "WATCHKEEPER_LISTEN_PORT": "0",
             "WATCHKEEPER_LOG_LEVEL": "INFO",
         }
 
     async def end(self) -> None:
         """Ends every bot that still runs."""
-        self.cluster.faults.clear()
+        if self._cluster is not None:
+            self._cluster.faults.clear()
         for bot in self._bots:
             await bot.stop()
 
@@ -158,29 +180,34 @@ class World:
         """All replies below a parent, as text."""
         return "\n".join(text_of(one) for one in self.slack.replies(slack.ONCALL, parent["ts"]))
 
+    def shown(self, parent: Message) -> Message:
+        """The parent as it is now."""
+        found: Message = self.slack.message(slack.ONCALL, parent["ts"])
+        return found
+
     def now(self, parent: Message) -> str:
         """The parent as it is shown now, as text."""
-        return text_of(self.slack.message(slack.ONCALL, parent["ts"]))
+        return text_of(self.shown(parent))
 
     async def eventually(self, found: Callable[[], Any], within: float = SETTLED, what: str = "") -> Any:
         """What `found` returns as soon as it is true; fails with what the bots logged."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(within * self.patience):
                 while not (answer := found()):  # noqa: ASYNC110 - the world is polled as a person would look
                     await asyncio.sleep(0.05)
                 return answer
         except TimeoutError:
-            raise AssertionError(f"not within {within:g} s: {what}\n{self.tale()}") from None
+            raise AssertionError(f"not within {within * self.patience:g} s: {what}\n{self.tale()}") from None
 
     async def eventually_row(self, query: str, *values: object, within: float = SETTLED) -> Any:
         """The first value of a query as soon as there is one that is true."""
         answer: Any = None
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(within * self.patience):
                 while not (answer := await self.value(query, *values)):  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise AssertionError(f"not within {within:g} s: {query}\n{self.tale()}") from None
+            raise AssertionError(f"not within {within * self.patience:g} s: {query}\n{self.tale()}") from None
         return answer
 
     async def value(self, query: str, *values: object) -> Any:
@@ -215,6 +242,13 @@ class World:
 
 
 Start = Callable[[Iterable[Piece]], Awaitable[World]]
+
+
+class Tell(Protocol):
+    """The fixture `tell`."""
+
+    def __call__(self, **settings: str) -> Awaitable[World]:
+        """A world on the story's ground with one bot started. `settings` (without prefix) hold for all its bots."""
 
 
 def text_of(message: Message) -> str:

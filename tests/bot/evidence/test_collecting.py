@@ -202,6 +202,29 @@ async def test_logs_that_may_not_be_read_are_named_one_by_one(begin: Open) -> No
     assert {"status", "events", "rollout"} <= {one.source for one in dossier.evidence}
 
 
+async def test_a_log_that_the_node_has_just_dropped_is_asked_for_again(begin: Open) -> None:
+    world = await begin([scenarios.crash_loop()])
+    shown = await problem(world)
+    pods = world.cluster.pods("payments", "api")
+    paths = [f"/api/v1/namespaces/payments/pods/{pod['metadata']['name']}/log" for pod in pods]
+    for path in paths:
+        world.cluster.faults.add(Fault(path=path, status=404, times=2))
+    dossier = await collecting.Collector(world.eyes.reader, world.clock).collect(worlds.CLUSTER, shown)
+    assert dossier.missing == ()
+    assert "KeyError" in body(dossier, "previous-log")
+
+
+async def test_a_log_that_stays_away_is_named_and_the_rest_is_told(begin: Open) -> None:
+    world = await begin([scenarios.crash_loop()])
+    shown = await problem(world)
+    for pod in world.cluster.pods("payments", "api"):
+        path = f"/api/v1/namespaces/payments/pods/{pod['metadata']['name']}/log"
+        world.cluster.faults.add(Fault(path=path, status=404))
+    dossier = await collecting.Collector(world.eyes.reader, world.clock).collect(worlds.CLUSTER, shown)
+    assert {missing.partition(":")[0] for missing in dossier.missing} == {"the current log", "the previous log"}
+    assert {"status", "events", "rollout"} <= {one.source for one in dossier.evidence}
+
+
 async def test_nodes_that_may_not_be_listed_are_named(begin: Open) -> None:
     world = await begin([scenarios.unschedulable(), scenarios.node_lost()])
     pending, lost = await problem(world, "Unschedulable"), await problem(world, "NodeNotReady")

@@ -192,6 +192,23 @@ async def test_a_missing_previous_log_is_a_rejection_with_its_words(
         await cluster.logs("payments", "api-1", "app", previous=True)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"unable to retrieve container logs for containerd://0a91d9e400ee544f",
+        b'failed to try resolving symlinks in path "/var/log/pods/a/3.log": lstat /var/log/pods/a/3.log: no such file',
+    ],
+)
+async def test_what_a_kubelet_says_instead_of_a_log_that_is_gone_is_no_log(
+    server: servers.Server, cluster: reader.Reader, said: bytes
+) -> None:
+    server.answer = log(said)
+    with pytest.raises(errors.NotFound, match="does not have this log"):
+        await cluster.logs("payments", "api-1", "app", previous=True)
+    server.answer = log(b"INFO starting\n" + said + b"\n")
+    assert said.decode() in await cluster.logs("payments", "api-1", "app"), "a program may log the same words"
+
+
 # --- events, access ---------------------------------------------------------------------------------------------------
 
 

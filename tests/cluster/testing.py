@@ -1,0 +1,62 @@
+"""Runs the stories on a real cluster: `python -m tests.cluster test`, which `make test-cluster` calls.
+
+On the cluster of a kubeconfig where one is given; else on our own, which is started for it (and ended after it, unless
+it was up before). Stories that disturb all others, marked `alone`, come last and one at a time.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from tests.cluster import levels, places
+from tests.cluster.cluster import Cluster
+from tests.cluster.saying import Failed, Unsupported, say, timed
+
+NO_TESTS = 5
+"""pytest's exit code where nothing was selected."""
+TIMEOUT = 600
+"""Seconds for one story: on a real cluster a back-off is waited for, not skipped."""
+
+
+def run(where: places.Places, kubeconfig: str, workers: int, rest: Sequence[str]) -> int:
+    """The exit code. Where CI=true, a level below the best that this machine supports is a failure."""
+    if kubeconfig:
+        return _pytest(kubeconfig, workers, rest)
+    cluster = Cluster(where)
+    best, why = levels.supported()
+    if best == "none":
+        say(f"the stories on a real cluster are SKIPPED: {why['control-plane']}")
+        return 0
+    was_up = cluster.level() is not None and cluster.healthy()
+    try:
+        level = cluster.up(best if _in_ci() else None)
+        if level == "control-plane":
+            say(f"stories that need containers are skipped: {why.get('containers', 'they do not work here')}")
+        code = _pytest(str(where.kubeconfig), workers, rest)
+    except (Failed, Unsupported) as error:
+        if _in_ci():
+            raise
+        say(f"the stories on a real cluster are SKIPPED: {error}")
+        return 0
+    finally:
+        if not was_up:
+            cluster.down()
+    if code:
+        say(f"the logs of the cluster are kept in {where.logs}")
+    return code
+
+
+def _pytest(kubeconfig: str, workers: int, rest: Sequence[str]) -> int:
+    common = [sys.executable, "-m", "pytest", f"--kubeconfig={kubeconfig}", f"--timeout={TIMEOUT}"]
+    parts = (("real and not alone", ["-n", str(workers), "--dist", "worksteal"]), ("real and alone", []))
+    codes = []
+    for marks, options in parts:
+        with timed(f"ran the stories that are {marks}"):
+            codes.append(subprocess.run([*common, "-m", marks, *options, *rest], check=False).returncode)
+    ran = [code for code in codes if code != NO_TESTS]
+    return max(ran) if ran else NO_TESTS
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI") == "true"

@@ -1,0 +1,180 @@
+"""What a story may ask of the cluster that it is told on, whichever it is.
+
+Everything that the Kubernetes API itself offers is asked of `Ground.admin`, the same everywhere. What is here differs
+from one cluster to another, or saves the stories words. Implemented by `simulated.Simulated` and `real.Real`.
+"""
+
+import abc
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from k8s import workloads
+from tests.grounds import admin as admins
+from tests.grounds import behaviours
+from tests.grounds.admin import Object
+
+Feature = Literal["kubelet", "behaviours", "restart", "nodes", "journal"]
+"""kubelet: containers really run. behaviours: they really do, or are played, what their behaviour says. restart: the
+API server can be stopped. nodes: there are several. journal: what the bot wrote is on record."""
+Identity = Literal["reader", "writer"]
+"""The two of deploy/rbac.yaml that the bot has."""
+
+OLD_ENOUGH = workloads.SETTLED.total_seconds() + 1.0
+"""Seconds after which a revision that serves counts as one to go back to."""
+
+
+class Lacking(Exception):
+    """A story asked a ground for what it has not: mark the story with `needs`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request of the bot's writing identity that was meant to change something."""
+
+    verb: str
+    """As RBAC names it: patch, update, create, delete, deletecollection."""
+    resource: str
+    """`deployments`, `deployments/scale`, `pods` …"""
+    name: str
+    user: str
+    status: int
+    """The HTTP status of the answer."""
+
+
+class Ground(abc.ABC):
+    """One cluster and a namespace in it that is the story's own."""
+
+    name: Literal["simulated", "real"]
+    namespace: str
+    """Fresh for the story, and gone after it."""
+    node_names: tuple[str, ...]
+    features: frozenset[Feature]
+    """Asked by `has`."""
+    admin: admins.Admin
+    """Its own namespace is the story's."""
+    approver: admins.Admin
+    """A person who approves, with the rights that deploy/rbac.yaml offers for one, in the story's namespace."""
+    speed: float
+    """How many times faster the cluster's own waits (back-off, deadlines) are than on a real one."""
+
+    @property
+    def patience(self) -> float:
+        """How many times longer its changes may take than those of the simulated cluster."""
+        return 3.0 if self.name == "real" else 1.0
+
+    def has(self, feature: Feature) -> bool:
+        """Where containers run, they do what their behaviour says."""
+        return feature in self.features or (feature == "behaviours" and "kubelet" in self.features)
+
+    # --- what a story begins with
+
+    @abc.abstractmethod
+    def settings(self) -> dict[str, str]:
+        """How bots reach it, without the prefix: kubeconfigs, context, namespace, cluster name."""
+
+    @abc.abstractmethod
+    def container(
+        self, behaviour: behaviours.Behaviour, *, name: str = "app", version: str = "v1", **fields: Any
+    ) -> Object:
+        """A container that does this. Another `version` is another template; `fields` as in `manifests.container`."""
+
+    @abc.abstractmethod
+    def missing_image(self) -> str:
+        """A reference that can never be pulled: nobody answers for its registry, a name under .invalid (RFC 2606)."""
+
+    async def rolled_out(self, kind: str, name: str, within: float = admins.WITHIN) -> Object:
+        """The Deployment, StatefulSet or DaemonSet, as soon as all of its pods are of its newest revision and ready."""
+
+        async def done() -> Object | None:
+            workload = await self.admin.get(kind, name)
+            return workload if _rolled_out(workload) else None
+
+        return await self.admin.until(done, within, f"{kind} {name} is rolled out")
+
+    async def established(self, *objects: Object) -> None:
+        """Applies them, and lets those that are workloads run for so long that they count as good ones."""
+        async with self.earlier():
+            for each in objects:
+                await self.admin.apply(each)
+            for each in objects:
+                if each["kind"] in _ROLLED_OUT:
+                    await self.rolled_out(each["kind"], each["metadata"]["name"])
+
+    @contextlib.asynccontextmanager
+    async def earlier(self) -> AsyncIterator[None]:
+        """What is done inside is more than a minute old afterwards. On a real cluster that is waited for."""
+        begun = time.monotonic()
+        yield
+        await asyncio.sleep(max(0.0, begun + OLD_ENOUGH - time.monotonic()))
+
+    # --- what goes wrong
+
+    @abc.abstractmethod
+    async def forbid(self, who: Identity, verb: str, resource: str) -> None:
+        """Takes a right of deploy/rbac.yaml away; resource `deployments`, `pods/log` …"""
+
+    @abc.abstractmethod
+    async def allow(self, who: Identity, verb: str, resource: str) -> None:
+        """Gives it back."""
+
+    @abc.abstractmethod
+    async def refuse(self, resource: str, message: str) -> None:
+        """An admission policy of the namespace refuses every update of these (`deployments`) with this message."""
+
+    @abc.abstractmethod
+    def away(self) -> AbstractAsyncContextManager[None]:
+        """The API server is stopped inside, and is back with all that it knew afterwards. Feature `restart`."""
+
+    @abc.abstractmethod
+    async def expire(self) -> None:
+        """Resource versions and continue tokens of before are 410 Gone from now on."""
+
+    @abc.abstractmethod
+    async def exec(self, pod: str, *argv: str) -> str:
+        """What a command prints that a person runs in a pod by `kubectl exec`. Feature `kubelet`."""
+
+    # --- what was done
+
+    @abc.abstractmethod
+    async def attempts(self) -> list[Write]:
+        """All writes that the bot's writing identity asked for in the namespace, in order; dry runs are none.
+
+        Feature `journal`.
+        """
+
+    async def writes(self) -> list[Write]:
+        """Those that were carried out."""
+        return [each for each in await self.attempts() if 200 <= each.status < 300]
+
+    async def wrote(self, *expected: str) -> None:
+        """Fails unless the bot carried out just these, in this order: `patch deployments api`. Needs no `journal`:
+        where nothing is on record, it can say nothing."""
+        if self.has("journal"):
+            assert [f"{each.verb} {each.resource} {each.name}" for each in await self.writes()] == list(expected)
+
+    async def untouched(self) -> None:
+        """Fails where the bot so much as tried to write. As `wrote`, it says nothing where nothing is on record."""
+        if self.has("journal"):
+            assert await self.attempts() == []
+
+
+_ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+
+
+def _rolled_out(workload: Object) -> bool:
+    """The steps of `kubectl rollout status`, in one."""
+    spec, status = workload["spec"], workload.get("status") or {}
+    if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
+        return False
+    if workload["kind"] == "DaemonSet":
+        wanted = status.get("desiredNumberScheduled", 0)
+        counts = [status.get(name, 0) for name in ("updatedNumberScheduled", "numberReady", "numberAvailable")]
+        return bool(wanted) and counts == [wanted] * 3
+    wanted = spec.get("replicas", 1)
+    names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    return [status.get(name, 0) for name in names] == [wanted] * 4
