@@ -82,6 +82,9 @@ class GuardedHand:
     def __init__(self, hand: ports.Hand) -> None:
         self._hand = hand
 
+    async def lacking(self, plan: model.Plan) -> str:
+        return await _told(self._hand.lacking(plan))
+
     async def dry_run(self, plan: model.Plan) -> ports.DryRun:
         return await _told(self._hand.dry_run(plan))
 

@@ -220,7 +220,7 @@ class Pipeline:
     async def execute_next(self) -> bool:
         job = await executing.take(self._wired)
         if job is None:
-            return await executing.orphans(self._wired) > 0
+            return await executing.orphans(self._wired) > 0 or await executing.settle(self._wired)
         ended = await executing.do(self._wired, job)
         await executing.finish(self._wired, job, ended)
         return True

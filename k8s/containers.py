@@ -16,6 +16,9 @@ Role = Literal["container", "init", "sidecar", "ephemeral"]
 RECENT_RESTARTS = timedelta(minutes=10)
 """Two restarts inside this window are a crash loop; the kubelet forgets its back-off after ten quiet minutes too."""
 
+STABLE = timedelta(minutes=1)
+"""A container that has run for this long, and three times as long as the run that failed, has left its crash loop."""
+
 RECENT_END = timedelta(hours=1)
 """How long a container's end remains news where nothing else shows that it goes on."""
 
@@ -89,20 +92,62 @@ def _specification(specs: list[objects.Container] | None, name: str) -> objects.
     return None
 
 
-def crashing(container: Container, now: datetime) -> bool:
+def requested(pod: objects.Pod) -> dict[str, float]:
+    """What the scheduler must find free for a pod, in base units: cores, bytes, pieces.
+
+    The sum over containers and sidecars, or one init container with the sidecars started before it where that is more
+    (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers).
+    """
+    total: dict[str, float] = {}
+    peak: dict[str, float] = {}
+    for container in pod.spec.init_containers or ():
+        for name, value in _requests(container):
+            if container.restart_policy == "Always":
+                total[name] = total.get(name, 0.0) + value
+            else:
+                peak[name] = max(peak.get(name, 0.0), value + total.get(name, 0.0))
+    for container in pod.spec.containers or ():
+        for name, value in _requests(container):
+            total[name] = total.get(name, 0.0) + value
+    return {name: max(total.get(name, 0.0), peak.get(name, 0.0)) for name in total | peak}
+
+
+def _requests(container: objects.Container) -> Iterator[tuple[str, float]]:
+    requests = container.resources.requests if container.resources is not None else None
+    for name, text in (requests or {}).items():
+        value = phrases.quantity(text)
+        if value is not None:
+            yield name, value
+
+
+def crashing(container: Container, now: datetime, *, killed: bool = False) -> bool:
     """Whether a container is in a crash loop: it backs off, or failed and was restarted twice within ten minutes.
 
     Of a container with n >= 2 restarts both the run before and the present one began by a restart; so where both began
-    within the window, two restarts happened in it. A last run that ended well is no crash unless the kubelet backs off.
+    within the window, two restarts happened in it. A last run that ended well is no crash unless the kubelet backs off,
+    and neither is one that the present run has outlived by far.
+
+    `killed`: the kubelet ends it for a failing probe, so that it may well end with code 0.
     """
     if container.waiting_reason == "CrashLoopBackOff":
         return True
     before, present = container.ended_before, container.ended or container.running
-    if before is None or not before.exit_code or container.restarts < 2:
+    if before is None or container.restarts < 2 or _stable(container, before, now):
         return False
-    began = objects.moment(before.started_at)
+    if not before.exit_code and not killed:
+        return False
+    began = moment_of(before) if before.reason == "StartError" else objects.moment(before.started_at)
     within = began is not None and now - began <= RECENT_RESTARTS
-    return within and not (isinstance(present, objects.Terminated) and present.exit_code == 0)
+    return within and (killed or not (isinstance(present, objects.Terminated) and present.exit_code == 0))
+
+
+def _stable(container: Container, before: objects.Terminated, now: datetime) -> bool:
+    """Whether the present run has outlived the one that failed by far: what made it crash has passed."""
+    began, ended = objects.moment(before.started_at), objects.moment(before.finished_at)
+    runs = objects.moment(container.running.started_at) if container.running is not None else None
+    if runs is None or began is None or ended is None or not container.status.ready:
+        return False
+    return now - runs >= max(STABLE, 3 * (ended - began))
 
 
 def recently(text: str | None, now: datetime) -> bool:

@@ -6,13 +6,14 @@ compared with what would be written now. Then the server tries it (dry run), and
 uid and the version that all of this rested on. Different ends have different names: see `model.Outcome`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from k8s import catalogue, differences, guardrails, model, redact
-from k8s.client import connection, errors, writer
+from k8s import catalogue, differences, guardrails, model, redact, workloads
+from k8s.client import connection, errors, rights, writer
 
 Status = Literal["succeeded", "stale", "already-fixed", "refused", "failed", "unknown"]
 
@@ -20,9 +21,12 @@ ATTEMPTS = 3
 """A workload that is crash-looping changes its status, and with it its version, every few seconds: a conflict is then
 no sign of a change that matters. Everything is read and asked anew, this many times in all."""
 
-_NOTHING = "Nothing was written."
-_SHOWN_PIN = 40
-"""Longer pinned values are hashes or the like: that they changed says enough."""
+_SHOWN_PIN = 20
+"""Longer pinned values are hashes, uids or the like: that they changed says enough."""
+_SHOWN_CHANGES = 4
+"""Of a template that somebody changed: the rest is counted."""
+_PINS = {"replicas": "number of replicas", "template": "pod template", "target template": "template to go back to"}
+"""How a pin is called where its own name is no plain word."""
 
 
 class Reader(Protocol):
@@ -31,6 +35,8 @@ class Reader(Protocol):
     async def read_target(self, action: model.Action) -> model.Target: ...
 
     async def get(self, ref: model.ResourceRef) -> model.Json: ...
+
+    async def can_i(self, verb: str, resource: str, namespace: str = "", *, group: str | None = None) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,19 @@ class Executor:
         """An executor that writes through this connection. The writer itself stays in here: nobody else holds one."""
         return cls(reader, writer.Writer(writing))
 
+    async def lacking(self, plan: model.Plan) -> str:
+        """Which rights the writing identity lacks for this plan, as one sentence; empty where it has them all.
+
+        Asked by that very identity, before anybody is asked to approve what would be forbidden. Raises ClusterError
+        where the review itself fails: then nothing is known, and nothing may be offered.
+        """
+        needed = rights.needed(plan.action, plan.operations)
+        held = await asyncio.gather(
+            *(self._reader.can_i(one.verb, one.resource, one.namespace, group=one.group) for one in needed)
+        )
+        lacking = [one for one, has in zip(needed, held, strict=True) if not has]
+        return rights.missing(lacking) if lacking else ""
+
     async def dry_run(self, plan: model.Plan) -> DryRun:
         """Asks the server what these operations would do: through admission and validation, nothing stored.
 
@@ -139,14 +158,14 @@ class Executor:
             try:
                 target = await self._reader.read_target(action)
             except errors.ClusterError as error:
-                return _outcome("failed", f"Could not {error}. {_NOTHING}")
+                return _not_done(error)
             decided = _decide(order, target, now)
             if isinstance(decided, model.Outcome):
                 return decided
             outcome = await self._write(decided, target, _Gate(order.permit, now, fence))
             if outcome is not None:
                 return outcome
-        return _outcome("failed", f"{subject.kind} {subject.short} kept changing while it was tried. {_NOTHING}")
+        return _outcome("failed", f"{subject.kind} {subject.short} kept changing while it was tried.")
 
     async def look(self, action: model.Action, operations: Sequence[model.Operation]) -> bool | None:
         """Whether the change of these operations is there: settles an execution whose end is unknown.
@@ -166,17 +185,17 @@ class Executor:
         version = str((image.get("metadata") or {}).get("resourceVersion") or "") or None
         for dry_run in (True, False):
             if not dry_run and (shut := await gate.shut()):
-                return _outcome("refused", f"{shut} {_NOTHING}")
+                return _outcome("refused", shut)
             try:
                 await self._writer.apply(op, resource_version=version, dry_run=dry_run)
             except (errors.Conflict, errors.NotFound):
                 return None
             except errors.Rejected as error:
                 # A JSON patch whose uid does not fit is answered like a broken one.
-                return None if await self._replaced(op.target) else _refused_by_server(error)
+                return None if await self._replaced(op.target) else _not_done(error)
             except errors.ClusterError as error:
                 if dry_run or not _may_be_there(error):
-                    return _refused_by_server(error)
+                    return _not_done(error)
                 detail = f"The change was sent and its answer never came: {error.message}. It may or may not be there."
                 return _outcome("unknown", detail, image)
         return _outcome("succeeded", "The API server took the change.", image)
@@ -203,14 +222,14 @@ def _decide(order: _Order, target: model.Target, now: Callable[[], datetime]) ->
     """The one operation to write, or why nothing is written."""
     action = order.action
     if order.operations and catalogue.applied(action, order.operations, target):
-        return _outcome("already-fixed", f"The change is there already. {_NOTHING}")
+        return _outcome("already-fixed", "The change is there already.")
     if faults := catalogue.problems(action, target):
         if _applied_as_planned(order, target):
-            return _outcome("already-fixed", f"The change is there already. {_NOTHING}")
-        return _outcome("stale", f"{' '.join(faults)} {_NOTHING}", moved=faults)
+            return _outcome("already-fixed", "The change is there already.")
+        return _outcome("stale", " ".join(faults), moved=faults)
     plan = catalogue.plan(action, target, order.planned_at)
-    if moved := _moved(order.pins, plan.pins):
-        return _outcome("stale", f"{' '.join(moved)} {_NOTHING}", moved=moved)
+    if moved := _moved(order.pins, plan.pins, target):
+        return _outcome("stale", " ".join(moved), moved=moved)
     verdict = guardrails.judge(
         action,
         plan,
@@ -222,22 +241,20 @@ def _decide(order: _Order, target: model.Target, now: Callable[[], datetime]) ->
         now=now(),
     )
     if not verdict.allowed:
-        return _outcome("refused", f"{' '.join(verdict.reasons)} {_NOTHING}")
+        return _outcome("refused", " ".join(verdict.reasons))
     if model.digest(plan.operations, plan.pins, order.permit.policy) != order.permit.digest:
         moved = ("What would be written now is not what was approved.",)
-        return _outcome("stale", f"{moved[0]} {_NOTHING}", moved=moved)
+        return _outcome("stale", moved[0], moved=moved)
     digest = guardrails.digest_of(plan, order.policy)
     if order.permit.policy != order.policy.hash:
-        return _outcome("refused", f"The policy has changed since the permit was given. {_NOTHING}")
+        return _outcome("refused", "The policy has changed since the permit was given.")
     fault = guardrails.check_permit(
         order.permit, proposal=order.proposal, digest=digest, policy=order.policy, now=now(), verdict=verdict
     )
     if fault:
-        return _outcome("refused", f"{fault} {_NOTHING}")
+        return _outcome("refused", fault)
     if len(plan.operations) != 1:  # a half-done execution would have no name
-        return _outcome(
-            "refused", f"It takes {len(plan.operations)} writes, and only one is done at a time. {_NOTHING}"
-        )
+        return _outcome("refused", f"It takes {len(plan.operations)} writes, and only one is done at a time.")
     return plan.operations[0]
 
 
@@ -252,24 +269,44 @@ def _applied_as_planned(order: _Order, target: model.Target) -> bool:
     return catalogue.applied(order.action, operations, target)
 
 
-def _moved(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+def _moved(before: Mapping[str, str], now: Mapping[str, str], target: model.Target) -> tuple[str, ...]:
     return tuple(
-        _sentence(pin, before.get(pin, ""), now.get(pin, ""))
+        _sentence(pin, before.get(pin, ""), now.get(pin, ""), target)
         for pin in sorted(before.keys() | now.keys())
         if before.get(pin) != now.get(pin)
     )
 
 
-def _sentence(pin: str, old: str, new: str) -> str:
+def _sentence(pin: str, old: str, new: str, target: model.Target) -> str:
     if pin == "uid":
         return "The object was deleted and created anew."
+    name = _PINS.get(pin, pin)
+    if pin == "template" and (changes := _template_changes(old, target)):
+        more = f"; and {len(changes) - _SHOWN_CHANGES} more" if len(changes) > _SHOWN_CHANGES else ""
+        return f"The {name} has changed: {'; '.join(changes[:_SHOWN_CHANGES])}{more}."
     if max(len(old), len(new)) > _SHOWN_PIN:
-        return f"The {pin} has changed."
-    return f"The {pin} was {old or 'not set'} and is {new or 'not set'} now."
+        return f"The {name} has changed."
+    return f"The {name} was {old or 'not set'} and is {new or 'not set'} now."
 
 
-def _refused_by_server(error: errors.ClusterError) -> model.Outcome:
-    return _outcome("failed", f"Could not {error} ({_NOTHING.rstrip('.').lower()})")
+def _template_changes(old: str, target: model.Target) -> Sequence[str]:
+    """What of the template is other than in the revision that had this hash; nothing where that one is not kept."""
+    known = (each.template for each in workloads.revisions(target) if workloads.template_hash(each.template) == old)
+    before = next(known, None)
+    return () if before is None else workloads.template_diff(before, workloads.template(target.object or {}))
+
+
+def _not_done(error: errors.ClusterError) -> model.Outcome:
+    """The server's own no is a refusal, told in plain words or in its own; all else is a failure."""
+    match error:
+        case errors.Forbidden():
+            right = rights.refused(error.message)
+            told = f"The API server forbids it: {error.message}" if right is None else rights.missing([right])
+            return _outcome("refused", told)
+        case errors.Rejected():
+            return _outcome("refused", f"The API server refuses it: {error.message}")
+        case _:
+            return _outcome("failed", f"Could not {error}")
 
 
 def _changes(op: model.Operation, before: model.Json, after: model.Json) -> Sequence[str]:

@@ -15,6 +15,8 @@ from k8s import model, objects, symptoms
 IGNORE = "watchkeeper.io/ignore"
 """Annotation (or label): `true`, or a comma list of failure kinds, on a pod, a workload, a node or a namespace."""
 
+HASH_LABEL = "pod-template-hash"
+
 MAX_DEPTH = 8
 """Owners followed upwards; the deepest real chain is three, a circle is a broken cluster."""
 
@@ -50,8 +52,22 @@ class Index:
                 break
             top = model.ResourceRef(parent.kind, meta.namespace, parent.name, parent.uid)
             above = self._metas.get(parent.uid)
-            parent = _controller(above) if above is not None else None
+            if above is None:
+                return self._deployment_of(meta, parent) or top
+            parent = _controller(above)
         return top
+
+    def _deployment_of(self, meta: objects.Meta, replicaset: objects.OwnerReference) -> model.ResourceRef | None:
+        """The Deployment of a ReplicaSet that was not seen (it is new, or may not be listed), by the name that its
+        controller gave it: the Deployment's and the hash that its pods are labelled with. One problem must not become
+        another one because less is seen.
+        https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label
+        """
+        name, dash, hashed = replicaset.name.rpartition("-")
+        if replicaset.kind != "ReplicaSet" or not dash or (meta.labels or {}).get(HASH_LABEL) != hashed:
+            return None
+        deployment = self._workloads.get(("Deployment", meta.namespace, name))
+        return None if deployment is None else symptoms.reference("Deployment", deployment.metadata)
 
     def events(self, ref: model.ResourceRef, reasons: Sequence[str] = ()) -> Sequence[objects.Event]:
         """Warning events about the object, newest first; those of an earlier object of the same name are left out."""

@@ -365,6 +365,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """For stale: which pinned fields moved, each as one sentence."""
     written: bool | None = None
     """For unknown, after a look at the cluster: whether the change is there; None where that could not be seen."""
+    unseen: bool = False
+    """For unknown: the cluster did not answer when it was looked at, so that is still to be done."""
 
 
 def digest(operations: Sequence[Operation], pins: Mapping[str, str], policy: str) -> str:

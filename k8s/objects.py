@@ -6,7 +6,7 @@ and timestamps stay text until somebody asks (`moment`). Field meanings: the Kub
 https://kubernetes.io/docs/reference/kubernetes-api/.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -264,15 +264,22 @@ class Event(Object):
     event_time: str | None = None
 
 
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def moment(text: str | None) -> datetime | None:
-    """An RFC 3339 timestamp as an aware datetime; None for null, empty or malformed text: an odd object is no error."""
+    """An RFC 3339 timestamp as an aware datetime; None for null, empty or malformed text: an odd object is no error.
+
+    None as well for the beginning of Unix time: it stands where a container runtime knows of none, such as the start of
+    a container that could not be started.
+    """
     if not text:
         return None
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return value if value.tzinfo is not None else None
+    return value if value.tzinfo is not None and value != _UNKNOWN else None
 
 
 def last_seen(event: Event) -> datetime | None:

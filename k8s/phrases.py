@@ -1,6 +1,6 @@
 """How findings write the cluster's texts, times and quantities, so that every family says them alike.
 
-Pure. Called by `k8s.containers`, `k8s.symptoms` and `k8s.detectors`.
+Pure. Called by `k8s.containers`, `k8s.symptoms` and `k8s.detectors`, and by `bot` where it writes the same.
 """
 
 import re
@@ -18,6 +18,13 @@ def clip(text: str | None, limit: int = TEXT_LIMIT) -> str:
         return line
     kept = line[: limit + 1].rpartition(" ")[0] if len(line) > limit else line.rpartition(" ")[0]
     return f"{kept} …" if kept else "…"
+
+
+def registry(image: str) -> str:
+    """The host that an image reference names, else Docker Hub (https://github.com/distribution/reference)."""
+    first, slash, _ = image.partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return first if named else "docker.io"
 
 
 def duration(span: timedelta) -> str:

@@ -63,6 +63,15 @@ def proof(action: model.Action, target: model.Target) -> list[str]:
     return []
 
 
+def _tight_budgets(target: model.Target) -> Iterator[str]:
+    """Only of a pod that is not ready: deleting one that is, against its budget, is not possible at all."""
+    for name in workloads.tight_budgets(target):
+        yield (
+            f"PodDisruptionBudget {name} allows no disruption now. It does not count this pod, which is not ready, and "
+            "a deletion does not ask it as an eviction would."
+        )
+
+
 def warnings(action: model.Action, target: model.Target, *, taking_back: bool) -> Iterator[str]:
     """What a person should know: who else would change it back, and what could not be seen."""
     if isinstance(action, model.RolloutUndo | model.Scale):
@@ -72,6 +81,8 @@ def warnings(action: model.Action, target: model.Target, *, taking_back: bool) -
         yield f"This takes the last action back. {unproven[0]}"
     if "horizontalpodautoscalers" in target.unread and isinstance(action, model.Scale):
         yield "HorizontalPodAutoscalers may not be read here: one that scales this would put its own number back."
+    if isinstance(action, model.DeletePod):
+        yield from _tight_budgets(target)
     if "poddisruptionbudgets" in target.unread:
         yield "PodDisruptionBudgets may not be read here: how many pods may go at a time is not known."
     if target.namespace is None:

@@ -74,6 +74,15 @@ def headroom(target: model.Target) -> int | None:
     return min(allowed) if allowed else None
 
 
+def tight_budgets(target: model.Target) -> tuple[str, ...]:
+    """The names of the PodDisruptionBudgets that allow no disruption now."""
+    return tuple(
+        fields.text(budget, "metadata", "name")
+        for budget in target.budgets
+        if fields.count(budget, "status", "disruptionsAllowed") < 1
+    )
+
+
 def pod_ready(pod: model.Json) -> bool:
     return fields.text(fields.condition(pod, "Ready"), "status") == "True"
 

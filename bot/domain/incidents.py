@@ -121,7 +121,7 @@ def seen_again(incident: Incident, problem: model.Problem, headline: str, now: d
     )
 
 
-UNTOUCHED = "The problem is gone; nobody pressed anything here."
+UNTOUCHED = "The problem is gone; nothing was changed from here."
 
 
 def seen_clear(incident: Incident, now: datetime, resolution: str = UNTOUCHED) -> Incident:

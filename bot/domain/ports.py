@@ -178,6 +178,14 @@ class Executions(Protocol):
         they become `unknown`, and from now on `renew` says no to everybody."""
         ...
 
+    async def unseen(self, owner: str, now: datetime, since: datetime, lease: timedelta) -> proposals.Execution | None:
+        """One that ended since then, unknown and still `unseen`; its owner's alone for the length of a lease."""
+        ...
+
+    async def settle(self, execution_id: int, owner: str, outcome: model.Outcome) -> bool:
+        """What was seen at last takes the place of an `unseen` outcome; False where somebody else's did before."""
+        ...
+
 
 class Verifications(Protocol):
     async def start(self, proposal_id: int, now: datetime) -> None: ...
@@ -365,6 +373,10 @@ class DryRun(Protocol):
 
 class Hand(Protocol):
     """The executor of one cluster. `bot.main` hands it out, and hands out none at all in read-only mode."""
+
+    async def lacking(self, plan: model.Plan) -> str:
+        """Which rights it has not got for this plan, as one sentence; empty where it has them all."""
+        ...
 
     async def dry_run(self, plan: model.Plan) -> DryRun: ...
 

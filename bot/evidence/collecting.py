@@ -5,7 +5,7 @@ text is redacted here, before it goes anywhere.
 
 Facts for the rules: `container`, `error_line`, `missing_name`, `log` (current or previous), `rollout_revision`,
 `rollout_previous`, `rollout_diff` (one change a line), `rollout_at` (RFC 3339), `healthy_revision`, `scaled_from`,
-`scaled_to`.
+`scaled_to`, `room`, `room_never`, `kept_off`.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot.domain import diagnoses, ports
-from bot.evidence import logs, telling
-from k8s import model, redact, workloads
+from bot.evidence import logs, room, telling
+from k8s import fields, model, redact, workloads
 from k8s.client import errors, reader
 
 T = TypeVar("T")
@@ -86,15 +86,16 @@ class Collector:
             self._log(source, suspect, gathering, previous=True),
             self._nodes(source, problem, gathering),
         )
+        placed = await self._placed(source, problem, nodes or (), gathering)
         now = self._clock()
         gathering.add("status", f"State of {problem.subject}", telling.status(problem, target, suspect))
-        _tell_logs(gathering, suspect, current, previous)
+        _tell_logs(gathering, suspect, current, previous, self._longer)
         events = telling.events([*(pod_events or ()), *(owner_events or ())], now)
         gathering.add("events", "Events, newest first", events)
         if target is not None:
             _tell_rollout(gathering, target, now)
         gathering.facts.update(telling.scaling(owner_events or ()))
-        gathering.add("scheduling", "Nodes and what they have", telling.nodes(nodes or (), problem))
+        _tell_nodes(gathering, problem, nodes or (), placed, telling.raw_pod(problem, target))
         return diagnoses.Dossier(tuple(gathering.pieces), gathering.facts, target, tuple(gathering.missing))
 
     async def _target(
@@ -142,6 +143,11 @@ class Collector:
             gathering, f"the {'previous' if previous else 'current'} log", reading, (errors.Rejected,)
         )
 
+    def _longer(self, log: str) -> bool:
+        """Whether a log was most likely longer than what was read of it: the part of a line that comes first in a log
+        that was cut by its bytes is left out of what was read."""
+        return log.count("\n") >= self._log_lines or len(log) >= 0.75 * self._log_bytes
+
     async def _log_that_is_there(self, source: reader.Reader, suspect: "telling.Suspect", *, previous: bool) -> str:
         """A node drops the log of a dead container a moment before the pod's status names the next one."""
         reading = functools.partial(
@@ -170,6 +176,23 @@ class Collector:
             return None if node is None else [node]
         return await self._ask(gathering, "the nodes", source.list_json("nodes", None))
 
+    async def _placed(
+        self,
+        source: reader.Reader,
+        problem: model.Problem,
+        nodes: Sequence[model.Json],
+        gathering: _Gathering,
+    ) -> dict[str, Sequence[model.Json]]:
+        """Node name → the pods on it, of the nodes that are worth a look. Who may not list them knows no more than
+        what a node can hold: that is no gap."""
+        if problem.primary.kind != "Unschedulable" or not problem.primary.facts.get("short"):
+            return {}
+        names = [fields.text(node, "metadata", "name") for node in room.looked(nodes, problem)]
+        readings = (source.list_json("pods", None, field_selector=room.RUNNING.format(name=name)) for name in names)
+        asked = [self._ask(gathering, "the pods on the nodes", reading, (errors.Forbidden,)) for reading in readings]
+        found = await asyncio.gather(*asked)
+        return {name: pods for name, pods in zip(names, found, strict=True) if pods is not None}
+
     async def _ask(
         self,
         gathering: _Gathering,
@@ -189,8 +212,27 @@ class Collector:
         return None
 
 
+def _tell_nodes(
+    gathering: _Gathering,
+    problem: model.Problem,
+    nodes: Sequence[model.Json],
+    placed: room.Pods,
+    pod: model.Json,
+) -> None:
+    if problem.subject.kind == "Node":
+        gathering.add("scheduling", "Nodes and what they have", telling.node(nodes[0]) if nodes else "")
+        return
+    gathering.add("scheduling", "Nodes and what they have", room.lines(nodes, placed, problem))
+    if nodes:
+        gathering.facts.update(room.facts(nodes, placed, problem, pod))
+
+
 def _tell_logs(
-    gathering: _Gathering, suspect: "telling.Suspect | None", current: str | None, previous: str | None
+    gathering: _Gathering,
+    suspect: "telling.Suspect | None",
+    current: str | None,
+    previous: str | None,
+    longer: Callable[[str], bool],
 ) -> None:
     """The log of the life that failed comes first: the previous one where the container was restarted."""
     if suspect is None:
@@ -205,6 +247,7 @@ def _tell_logs(
             continue
         which = "before its last restart" if source == "previous-log" else "now"
         body, cut = logs.excerpt(clean)
+        cut = cut or longer(log)
         title = f"Log of container {suspect.container} of pod {suspect.pod.name}, {which}"
         gathering.add("previous-log" if source == "previous-log" else "log", title, body, cut=cut)
         if line and "error_line" not in gathering.facts:

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from k8s import fields, model, objects, workloads
+from k8s import fields, model, objects, phrases, workloads
 
 EVENT_LINES = 12
-NODE_LINES = 10
 _SCALED_UP = re.compile(
     r"Scaled up replica set \S+ (?:from (?P<old>[0-9]{1,6}) to (?P<new>[0-9]{1,6})"
     r"|to (?P<new_before>[0-9]{1,6}) from (?P<old_before>[0-9]{1,6}))"
@@ -105,7 +104,7 @@ def _container(found: Suspect) -> str:
     last = fields.mapping(found.status, "lastState")
     if last:
         parts.append(f"before that {_state(last)}")
-    parts.append(f"{fields.count(found.status, 'restartCount')} restarts")
+    parts.append(phrases.counted(fields.count(found.status, "restartCount"), "restart"))
     return "; ".join(parts)
 
 
@@ -169,33 +168,27 @@ def scaling(found: Sequence[model.Json]) -> dict[str, str]:
     """
     steps = [fields.text(event, "message") for event in found if fields.text(event, "reason") == "ScalingReplicaSet"]
     ups = [step for step in steps if step.startswith("Scaled up")]
-    if not ups or any(step.startswith("Scaled down") for step in steps):
+    read = [step for up in ups if (step := _SCALED_UP.fullmatch(up)) is not None]
+    if not read or len(read) < len(ups) or any(step.startswith("Scaled down") for step in steps):
         return {}
-    step = _SCALED_UP.fullmatch(ups[0])
-    if step is None:
-        return {}
-    old, new = step["old"] or step["old_before"], step["new"] or step["new_before"]
+    # Two steps may bear the same second; where nothing went down, the last is the one that went furthest.
+    old, new = max(((one["old"] or one["old_before"], one["new"] or one["new_before"]) for one in read), key=_furthest)
     return {} if int(old) == 0 else {"scaled_from": old, "scaled_to": new}
 
 
-def nodes(found: Sequence[model.Json], problem: model.Problem) -> str:
-    """One line a node: its state and what it can hold; for a node's own problem, its conditions."""
-    if not found:
-        return ""
-    if problem.subject.kind == "Node":
-        return "\n".join(_conditions(found[0]))
-    lines = []
-    for node in found[:NODE_LINES]:
-        holds = fields.mapping(node, "status", "allocatable")
-        state = "ready" if fields.text(fields.condition(node, "Ready"), "status") == "True" else "not ready"
-        cordoned = ", cordoned" if fields.value(node, "spec", "unschedulable") else ""
-        name = fields.text(node, "metadata", "name")
-        lines.append(
-            f"{name}: {state}{cordoned}; can hold cpu {holds.get('cpu', '?')}, memory {holds.get('memory', '?')}"
-        )
-    if len(found) > NODE_LINES:
-        lines.append(f"… and {len(found) - NODE_LINES} more nodes")
-    return "\n".join(lines)
+def _furthest(step: tuple[str, str]) -> int:
+    return int(step[1])
+
+
+def raw_pod(problem: model.Problem, target: model.Target | None) -> model.Json:
+    """The pod of the primary finding as it was read with the workload; {} where it was not."""
+    pods = () if target is None else target.pods
+    return next((pod for pod in pods if fields.uid(pod) == problem.primary.resource.uid), {})
+
+
+def node(found: model.Json) -> str:
+    """A node's own conditions and taints, one a line."""
+    return "\n".join(_conditions(found))
 
 
 def _conditions(node: model.Json) -> Iterable[str]:

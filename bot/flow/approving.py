@@ -165,6 +165,9 @@ class _Deciding:
         policy = self._wired.rules.policy
         if not guardrails.may_approve(self._press.user, policy):
             return approvals.Answer("not-allowed", f"Only approvers may decide on this. {who_may(policy)}")
+        if row.state == "superseded" and not self._incident.live:
+            told = f"{self._incident.name} is resolved: {self._incident.resolution} Your press changed nothing."
+            return approvals.Answer("late", told)
         if row.state != "proposed":
             return approvals.late(row, await self._tx.proposals.decision(row.id))
         if row.expires_at <= self._now:

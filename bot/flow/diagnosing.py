@@ -17,6 +17,8 @@ RECENT = timedelta(minutes=30)
 """A rollout that began this shortly before the failure (or after which nothing was well) is suspected of it."""
 _MEMORY_LIMIT = re.compile(r"(?:(?:init )?(?P<name>[\w.-]+): )?memory limit (?P<was>\S+) → (?P<now>\S+)")
 """A line of `k8s.templates` on what a rollout changed; the name is left out where there is but one container."""
+_IMAGE_CHANGE = re.compile(r"image: (?P<was>\S+) → (?P<now>\S+)")
+"""As above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class _Case:
     @property
     def finding(self) -> model.Finding:
         return self.problem.primary
+
+    @property
+    def restarts(self) -> int:
+        told = self.finding.facts.get("restarts", "")
+        return int(told) if told.isascii() and told.isdigit() else 0
 
     def fact(self, name: str) -> str:
         return self.dossier.facts.get(name, "")
@@ -122,6 +129,8 @@ def diagnose(problem: model.Problem, dossier: diagnoses.Dossier, now: datetime) 
 
 def _crash(case: _Case) -> _Verdict:
     """A process that ends by itself: its last words, and what took from it what it asks for."""
+    if case.finding.facts.get("probe"):
+        return _killed(case)
     line, missing = case.fact("error_line"), case.fact("missing_name")
     code = case.finding.facts.get("exit_code", "")
     words = f"exits with code {code}" if code else "keeps ending"
@@ -129,14 +138,18 @@ def _crash(case: _Case) -> _Verdict:
     seen = case.cite("previous-log", "log")
     told = f": {line}{seen}" if line else f"{case.cite('status')}, and its log does not say why{seen}"
     cause = f"{who} {words}{told}."
-    removed = case.changed(missing) if missing else ""
-    if removed:
+    changed = case.changed(missing) if missing else ""
+    if changed:
+        removed = changed.endswith("removed")
+        back = f"then put {missing} back in the manifest that it came from"
+        given = f"and see to it that {missing} has a value where it comes from"
+        brings = f"it brings {missing} back, which the crashing process asks for"
         return _Verdict(
-            f"{cause} The last rollout changed just that: {removed} ({case.rollout_told}){case.cite('rollout')}.",
+            f"{cause} The last rollout changed just that: {changed} ({case.rollout_told}){case.cite('rollout')}.",
             "high",
-            "the log names what is missing, and the last rollout is what took it away",
-            f"Undo the rollout, then put {missing} back in the manifest that it came from.{case.no_undo}",
-            case.undo(f"it brings {missing} back, which the crashing process asks for"),
+            f"the log names what is missing, and the last rollout {'took it away' if removed else 'changed just that'}",
+            f"Undo the rollout, {back if removed else given}.{case.no_undo}",
+            case.undo(brings if removed else f"the earlier revision ran without this change of {missing}"),
         )
     if case.suspected:
         changes = "; ".join(case.changes[:3])
@@ -162,12 +175,39 @@ def _crash(case: _Case) -> _Verdict:
     )
 
 
+def _killed(case: _Case) -> _Verdict:
+    """A container that the kubelet ends again and again for a probe: how it then ends is the probe's doing."""
+    probe, answer = case.finding.facts["probe"], case.finding.facts.get("answer", "")
+    fails = f'fails with "{answer.rstrip(".")}"' if answer else "fails"
+    again = f", {phrases.counted(case.restarts, 'restart')} so far" if case.restarts else ""
+    cause = f"The kubelet keeps restarting container {case.finding.container}, since its {probe} probe {fails}{again}"
+    cause += f"{case.cite('events', 'status')}."
+    if line := case.fact("error_line"):
+        cause += f" Its log says: {line}{case.cite('previous-log', 'log')}."
+    if case.suspected:
+        changes = "; ".join(case.changes[:3])
+        return _Verdict(
+            f"{cause} It began with {case.rollout_told}, which changed: {changes}{case.cite('rollout')}.",
+            "medium",
+            "the restarts began with the last rollout; the probe tells that it fails, not why",
+            f"Undo the rollout, or correct what it changed.{case.no_undo}",
+            case.undo("the restarts began with this rollout"),
+        )
+    return _Verdict(
+        cause,
+        "medium",
+        "the events name the probe and its answer, not why it fails",
+        f"Find out why it does not answer its {probe} probe, or whether the probe asks too soon or waits too briefly. "
+        "A restart does not help: the kubelet restarts it all the time.",
+    )
+
+
 def _memory(case: _Case) -> _Verdict:
     limit = case.finding.facts.get("memory_limit", "")
-    at_limit = f"at its memory limit of {limit}" if limit else "while the node or the pod was out of memory"
-    times = case.finding.facts.get("restarts", "")
-    again = f", {times} restarts so far" if times and times != "0" else ""
-    cause = f"The kernel killed container {case.finding.container} {at_limit}{again}{case.cite('status')}."
+    full = f"used all of its memory limit of {limit} when the kernel killed it"
+    killed = full if limit else "was killed by the kernel: it has no memory limit, and its node or pod had none left"
+    again = f", {phrases.counted(case.restarts, 'restart')} so far" if case.restarts else ""
+    cause = f"Container {case.finding.container} {killed}{again}{case.cite('status')}."
     lowered, raised = _limits(case)
     if lowered:
         return _Verdict(
@@ -236,6 +276,15 @@ def _image(case: _Case) -> _Verdict:
     cause = f"Image {image} cannot be pulled: {why}{case.cite('events', 'status')}."
     changed = case.changed(case.finding.facts.get("image", "") or "image")
     elsewhere = kind in {"unreachable", "rate-limited"}
+    if changed and elsewhere and _moved(changed):
+        return _Verdict(
+            f"{cause} The last rollout moved it to this registry: {changed} ({case.rollout_told})"
+            f"{case.cite('rollout')}.",
+            "high",
+            "the node's answer is clear, and the earlier image comes from another registry",
+            f"Undo the rollout, or mend the way to the registry. {step}{case.no_undo}",
+            case.undo("it puts the image back that comes from another registry"),
+        )
     if changed and not elsewhere:
         return _Verdict(
             f"{cause} The last rollout brought it: {changed} ({case.rollout_told}){case.cite('rollout')}.",
@@ -250,6 +299,14 @@ def _image(case: _Case) -> _Verdict:
         "the registry's answer is clear" if kind in _IMAGE_CAUSES else "the registry's answer is not a known one",
         step,
     )
+
+
+def _moved(change: str) -> bool:
+    """Whether a line on a changed image names another registry than the one before."""
+    found = _IMAGE_CHANGE.search(change)
+    if found is None or found["was"] == "none":
+        return False
+    return phrases.registry(found["was"]) != phrases.registry(found["now"])
 
 
 def _configuration(case: _Case) -> _Verdict:
@@ -287,19 +344,32 @@ _SCHEDULING_STEPS: Mapping[str, str] = {
     "cpu": "Ask for less cpu, add a node, or free some.",
     "memory": "Ask for less memory, add a node, or free some.",
     "gpu": "Add a node with such a device, or wait until one is free.",
+    "resource": "Ask for less of it, add a node that has it, or free some.",
     "taint": "Tolerate the taint, or take it off a node if it should not be there.",
     "affinity": "Correct the node selector or affinity, or label a node.",
     "pvc": "Look at its PersistentVolumeClaim: it must exist and be bound where the pod may run.",
     "too-many-pods": "Add a node: those there are hold as many pods as they may.",
+    "other": "Read the scheduler's words in the events.",
     "ports": "Another pod holds the host port on every node: free it, or use another.",
     "gated": "Its scheduling gates must be removed by whoever set them.",
 }
 
 
+_SCALED_BEYOND = frozenset(_SCHEDULING_STEPS) - {"gated", "pvc", "other"}
+"""Where replicas of the same template are ready and more of them do not fit, fewer of them do."""
+
+
 def _scheduling(case: _Case) -> _Verdict:
-    kind = case.finding.facts.get("class", "")
-    cause = f"{case.finding.message.rstrip('.')}{case.cite('scheduling', 'events', 'status')}."
-    step = _SCHEDULING_STEPS.get(kind, "Read the scheduler's words in the events.")
+    kind, never = case.finding.facts.get("class", ""), bool(case.fact("room_never"))
+    cause = f"{case.finding.message.rstrip('.')}{case.cite('events', 'status', 'scheduling')}."
+    nodes = case.cite("scheduling")
+    if room := case.fact("room"):
+        cause += f" It fits on no node, even an empty one: {_lowered(room)}{nodes}." if never else f" {room}{nodes}."
+    if kept_off := case.fact("kept_off"):
+        cause += f" {kept_off.rstrip('.')}{nodes}."
+    step = _SCHEDULING_STEPS.get(kind, _SCHEDULING_STEPS["other"])
+    if never and kind in {"cpu", "memory"}:
+        step = f"Ask for less {kind}, or add a larger node."
     changed = case.changed("request", "selector", "affinity", "toleration", "volume", "cpu", "memory")
     if changed and case.suspected:
         return _Verdict(
@@ -310,7 +380,7 @@ def _scheduling(case: _Case) -> _Verdict:
             case.undo("the earlier revision asks for what the nodes have"),
         )
     before, after = case.fact("scaled_from"), case.fact("scaled_to")
-    if before and after and case.problem.ready and kind in {"cpu", "memory", "too-many-pods"}:
+    if before and after and case.problem.ready and kind in _SCALED_BEYOND:
         back = max(int(before), case.problem.ready)
         if back < int(after):
             why = f"it was scaled from {before} to {after}, and the cluster holds no more than {case.problem.ready}"
@@ -323,6 +393,10 @@ def _scheduling(case: _Case) -> _Verdict:
                 (diagnoses.Candidate(scale, why),),
             )
     return _Verdict(cause, "high", "these are the scheduler's own words", step)
+
+
+def _lowered(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 def _readiness(case: _Case) -> _Verdict:
@@ -369,7 +443,8 @@ def _readiness(case: _Case) -> _Verdict:
 
 
 def _rollout(case: _Case) -> _Verdict:
-    cause = f"{case.finding.message.rstrip('.')}{case.cite('status', 'events')}."
+    refusal = _refusal(case)
+    cause = f"{case.finding.message.rstrip('.')}{refusal}{case.cite('status', 'events')}."
     if case.changes:
         changes = "; ".join(case.changes[:3])
         return _Verdict(
@@ -379,6 +454,8 @@ def _rollout(case: _Case) -> _Verdict:
             f"Undo the rollout, then correct the change.{case.no_undo}",
             case.undo("the earlier revision was healthy"),
         )
+    if refusal:
+        return _Verdict(cause, "high", "the controller tells why it cannot create pods", _MEND)
     return _Verdict(
         cause,
         "low",
@@ -387,16 +464,24 @@ def _rollout(case: _Case) -> _Verdict:
     )
 
 
+_MEND = "Mend what the controller names (quota, admission, service account); it tries again by itself."
+
+
+def _refusal(case: _Case) -> str:
+    """What the API server said when pods were to be created, as the rest of a sentence; empty where it took them."""
+    said = (finding.facts.get("said", "") for finding in case.problem.findings if finding.kind == "ReplicasMissing")
+    words = next(filter(None, said), "")
+    return f'. The API server refuses its pods: "{words.rstrip(".")}"' if words else ""
+
+
 def _replicas(case: _Case) -> _Verdict:
-    cause = f"{case.finding.message.rstrip('.')}{case.cite('events', 'status')}."
-    said = case.finding.facts.get("answer", "") or case.finding.facts.get("said", "")
+    said = _refusal(case)
+    cause = f"{case.finding.message.rstrip('.')}{said}{case.cite('events', 'status')}."
     return _Verdict(
         cause,
         "high" if said else "medium",
         "the controller tells why it cannot create pods" if said else "pods are missing, and no event tells why",
-        "Mend what the controller names (quota, admission, service account); it tries again by itself."
-        if said
-        else "Look at the pods that are there and at the events of the workload.",
+        _MEND if said else "Look at the pods that are there and at the events of the workload.",
     )
 
 

@@ -1,14 +1,15 @@
 """Executing: the approved action is done once, by whichever replica takes its row, and its end is recorded honestly.
 
 The row says `executing` before anything is sent to the cluster. So a process that dies leaves a row whose lease runs
-out; such a row is never executed again: it becomes `unknown`, the cluster is looked at, and what is found is told.
+out; such a row is never executed again: it becomes `unknown`, the cluster is looked at, and what is found is told. A
+cluster that is away then is looked at when it answers again.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -17,6 +18,8 @@ from bot.domain import audit, incidents, ports, proposals, watches
 from k8s import guardrails, model, redact
 
 DONE: tuple[ports.ViewKind, ...] = ("parent", "progress")
+LOOKED_FOR = timedelta(days=1)
+"""A cluster that stays away for longer than this after a write of unknown end is not looked at for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,7 @@ async def do(wired: ports.Ports, job: Job) -> model.Outcome:
         outcome = await _execute(wired, job, hand)
         if outcome.status != "unknown":
             return outcome
-        there, seen = await _seen(job, hand)
-        return model.Outcome("unknown", f"{outcome.detail} {seen}", outcome.pre_image, outcome.moved, there)
+        return _with(outcome, await _seen(job, hand))
 
 
 async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand) -> model.Outcome:
@@ -75,7 +77,7 @@ async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand) -> model.Outc
             fence=_Fence(wired, job.execution),
         )
     except errors.ClusterUnavailable as error:
-        return model.Outcome("failed", f"The cluster did not answer, and nothing was written: {error}")
+        return model.Outcome("failed", f"The cluster did not answer: {error}")
 
 
 async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
@@ -91,16 +93,21 @@ async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
         await tx.proposals.move(job.proposal.id, "executing", told.status, now)
         data = {"status": told.status, "detail": told.detail, "moved": list(told.moved)}
         await _tell(tx, job, "execution:ended", now, data)
-        if told.status == "succeeded" or told.written:
-            await tx.verifications.start(job.proposal.id, now)
-            if job.proposal.undo_of is not None:
-                await _undone(tx, job, job.proposal.undo_of, now)
-        elif told.status in ("stale", "already-fixed", "unknown"):
-            await _look_again(tx, job)
-        await _show(tx, job, now)
+        await _go_on(tx, job, told, now)
     wired.meter.executed(model.name_of(job.proposal.action), told.status)
     wired.bell.ring()
     return True
+
+
+async def _go_on(tx: ports.Tx, job: Job, told: model.Outcome, now: datetime) -> None:
+    """What is there is verified; where nothing is, the cluster is looked at anew for what to propose."""
+    if told.status == "succeeded" or told.written:
+        await tx.verifications.start(job.proposal.id, now)
+        if job.proposal.undo_of is not None:
+            await _undone(tx, job, job.proposal.undo_of, now)
+    elif told.status in ("stale", "already-fixed", "unknown"):
+        await _look_again(tx, job)
+    await _show(tx, job, now)
 
 
 async def orphans(wired: ports.Ports) -> int:
@@ -114,27 +121,76 @@ async def orphans(wired: ports.Ports) -> int:
     return len(jobs)
 
 
+async def settle(wired: ports.Ports) -> bool:
+    """Looks at one cluster that was away when a write of unknown end was looked for; whether there was one to look at.
+
+    One that is away still is looked at again after a lease.
+    """
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        execution = await tx.executions.unseen(wired.owner, now, now - LOOKED_FOR, wired.rules.lease)
+        job = None if execution is None else await _job(wired, tx, execution, now)
+    if job is None:
+        return False
+    seen = await _look(wired, job)
+    before = job.execution.outcome
+    if before is not None and not seen.away:
+        after = _with(msgspec.structs.replace(before, detail=f"{before.detail} It answers again."), seen)
+        await _settle(wired, job, after)
+    return True
+
+
+async def _settle(wired: ports.Ports, job: Job, told: model.Outcome) -> None:
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        await tx.incidents.lock(job.incident.cluster)
+        if not await tx.executions.settle(job.execution.id, wired.owner, told):
+            return
+        await _tell(tx, job, "execution:looked-at", now, {"written": told.written, "detail": told.detail})
+        await _go_on(tx, job, told, now)
+    wired.bell.ring()
+
+
 async def _look_at(wired: ports.Ports, job: Job) -> None:
     """Only looks. Whatever it finds, nothing is written to the cluster again."""
+    seen = await _look(wired, job)
+    died = model.Outcome("unknown", "The process that executed this died before it could say how it ended.")
+    told = _with(died, seen)
+    await finish(wired, job, msgspec.structs.replace(told, detail=f"{told.detail} It is not tried again."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look for the change has shown: `written` as in `model.Outcome`, and the sentence that says so."""
+
+    written: bool | None
+    told: str
+    away: bool = False
+    """The cluster did not answer."""
+
+
+def _with(outcome: model.Outcome, seen: _Seen) -> model.Outcome:
+    detail = redact.redact(f"{outcome.detail} {seen.told}")
+    return msgspec.structs.replace(outcome, detail=detail, written=seen.written, unseen=seen.away)
+
+
+async def _look(wired: ports.Ports, job: Job) -> _Seen:
     hand = wired.hands(job.incident.cluster)
-    there, seen = (None, "Read-only now, so the cluster was not looked at.")
-    if hand is not None:
-        there, seen = await _seen(job, hand)
-    detail = f"The process that executed this died before it could say how it ended. {seen} It is not tried again."
-    await finish(wired, job, model.Outcome("unknown", detail, written=there))
+    if hand is None:
+        return _Seen(None, "Read-only now, so the cluster was not looked at.")
+    return await _seen(job, hand)
 
 
-async def _seen(job: Job, hand: ports.Hand) -> tuple[bool | None, str]:
-    """Whether the change is there, and the sentence that says so."""
+async def _seen(job: Job, hand: ports.Hand) -> _Seen:
     try:
         there = await hand.look(job.proposal.action, job.proposal.operations)
     except errors.ClusterUnavailable as error:
-        return None, f"The cluster could not be looked at: {error}."
+        return _Seen(None, f"The cluster could not be looked at: {error}.", away=True)
     if there is None:
-        return None, "Looked at the cluster: the target is gone."
+        return _Seen(None, "Looked at the cluster: the target is gone.")
     if there:
-        return True, "Looked at the cluster: the change is there, and is being verified."
-    return False, "Looked at the cluster: the change is not there."
+        return _Seen(True, "Looked at the cluster: the change is there, and is being verified.")
+    return _Seen(False, "Looked at the cluster: the change is not there.")
 
 
 async def _job(wired: ports.Ports, tx: ports.Tx, execution: proposals.Execution, now: datetime) -> Job:

@@ -93,6 +93,8 @@ class _Draft:
             )
             if not self._verdict.allowed:
                 return self._verdict.reasons
+            if lacking := await hand.lacking(self._plan):
+                return [lacking]
             self._dry_run = await hand.dry_run(self._plan)
         except errors.ClusterUnavailable as error:
             self.away = True
@@ -152,7 +154,8 @@ async def publish(
         await tx.incidents.release_diagnosis(incident.id)
         if not current.live:
             return
-        await tx.diagnoses.save(incident.id, found, evidence, drafted.refused, now)
+        why_none = drafted.refused if drafted.proposal is None else ()
+        await tx.diagnoses.save(incident.id, found, evidence, why_none, now)
         data = {"cause": found.cause, "confidence": found.confidence, "by": found.by, "evidence": len(evidence)}
         await _tell(tx, current, "diagnosis:made", now, data)
         rows = await tx.proposals.of_incident(incident.id)

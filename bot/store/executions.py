@@ -16,6 +16,9 @@ from bot.store import querying, tables
 from k8s import model
 
 TABLE = querying.table(tables.Execution)
+_UNSEEN = sa.and_(
+    TABLE.c.state == "done", sa.cast(TABLE.c.outcome, postgresql.JSONB)["unseen"].as_boolean().is_(sa.true())
+)
 
 
 def value(row: querying.Row) -> proposals.Execution:
@@ -95,3 +98,22 @@ class Executions:
                 .values(owner=owner, lease_until=now + lease, orphaned=True)
             )
         return [value(row) for row in left]
+
+    async def unseen(self, owner: str, now: datetime, since: datetime, lease: timedelta) -> proposals.Execution | None:
+        """`lease_until` of one that is done says when it may be taken for this again."""
+        free = sa.or_(TABLE.c.lease_until.is_(None), TABLE.c.lease_until <= now)
+        one = (
+            sa.select(TABLE.c.id)
+            .where(TABLE.c.finished_at > since, _UNSEEN, free)
+            .order_by(TABLE.c.lease_until.asc().nulls_first(), TABLE.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        taken = sa.update(TABLE).where(TABLE.c.id == one).values(owner=owner, lease_until=now + lease)
+        row = await self._queries.first(taken.returning(TABLE))
+        return None if row is None else value(row)
+
+    async def settle(self, execution_id: int, owner: str, outcome: model.Outcome) -> bool:
+        mine = (TABLE.c.id == execution_id, TABLE.c.owner == owner, _UNSEEN)
+        return await self._queries.count(sa.update(TABLE).where(*mine).values(outcome=outcome, lease_until=None)) == 1

@@ -13,6 +13,12 @@ Break and mend: `cluster.apply(manifest)`, `cluster.patch(kind, name, namespace,
 `await cluster.add(scenarios.bad_image())`, `cluster.nodes.lose(name)` / `recover` / `fail` / `press` / `relieve`,
 `cluster.images.publish(repository, *tags, program=...)`, `cluster.faults.add(Fault(path=..., status=503))`,
 `cluster.forbid(user, verb, resource, namespace)`, `cluster.deny_admission(predicate, message)`, `cluster.compact()`.
+The reader and the writer may do what `deploy/rbac.yaml` gives to them, and no more; `demo-admin` may do everything,
+also create ValidatingAdmissionPolicies (of the literals true and false) and exec into containers.
+
+It follows Kubernetes 1.34: its sentences, reasons, codes and defaults, with the feature gates as they are by default.
+Left out: metadata.managedFields and server-side apply, terminatingReplicas of workloads (behind a gate in 1.34),
+preemption, the Warn and Audit actions of policies, CEL, container statuses' volumeMounts and user, and metrics.
 """
 
 from demo.cluster import programs, scenarios

@@ -1,4 +1,4 @@
-"""What happens to a write between its validation and the store: pods are completed, quotas and webhooks may refuse.
+"""What happens to a write besides its validation: pods are completed; policies, webhooks and quotas may refuse.
 
 `registry` calls it for users and for controllers alike, at a dry run too, as a real server does. Sources:
 https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/ and
@@ -8,6 +8,7 @@ https://kubernetes.io/docs/concepts/policy/resource-quotas/
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from demo.cluster import policies
 from demo.cluster.errors import ApiError, forbidden
 from demo.cluster.objects import Object, containers_of, format_amount, name_of, namespace_of, pod_phase, quantity
 from demo.cluster.resources import Resource
@@ -40,14 +41,22 @@ class Admission:
         self._store = store
         self.denials: list[Denial] = []
 
-    def admit(self, operation: str, resource: Resource, obj: Object) -> None:
-        """Complete `obj` in place, or refuse it."""
+    def complete(self, operation: str, resource: Resource, obj: Object) -> None:
+        """What mutating admission does, before the object has its name and is validated; in place."""
         if operation == "CREATE" and resource.storage == "pods":
             self._complete(obj)
+            self._check_account(resource, obj)
+
+    def admit(self, operation: str, resource: Resource, obj: Object, subresource: str = "") -> None:
+        """What validating admission does, on the object as it would be stored: refuse it, or nothing."""
+        refused = policies.refusal(self._store, policies.Attributes(operation, resource, obj, subresource))
+        if refused is not None:
+            raise refused
+        seen = "DELETE" if subresource == "eviction" else operation
         for denial in self.denials:
-            if denial.predicate(operation, resource, obj):
+            if denial.predicate(seen, resource, obj):
                 raise denial.error()
-        if operation == "CREATE" and resource.storage == "pods":
+        if operation == "CREATE" and resource.storage == "pods" and not subresource:
             self._check_quota(resource, obj)
 
     def _complete(self, pod: Object) -> None:
@@ -66,6 +75,13 @@ class Admission:
         if spec.get("automountServiceAccountToken", True):
             self._mount_token(spec)
         pod["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
+
+    def _check_account(self, resource: Resource, pod: Object) -> None:
+        """Every namespace has the account `default`, or will have it in a moment."""
+        name, namespace = pod["spec"]["serviceAccountName"], namespace_of(pod)
+        if name != "default" and self._store.find("serviceaccounts", namespace, name) is None:
+            why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+            raise forbidden(resource, name_of(pod) or pod["metadata"].get("generateName", ""), why)
 
     def _mount_token(self, spec: Object) -> None:
         name = f"kube-api-access-{self._store.new_suffix()}"
@@ -142,7 +158,8 @@ def quota_used(quota: Object, pods: list[Object]) -> dict[str, float]:
 def qos_class(spec: Object) -> str:
     """https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/"""
     resources = [container.get("resources") or {} for container in containers_of(spec)]
-    if not any(each.get("limits") or each.get("requests") for each in resources):
+    amounts = [each.get(group) or {} for each in resources for group in ("limits", "requests")]
+    if not any("cpu" in each or "memory" in each for each in amounts):
         return "BestEffort"
     for each in resources:
         limits, requests = each.get("limits") or {}, each.get("requests") or {}

@@ -14,15 +14,17 @@ import msgspec
 
 from demo.cluster import errors, subresources
 from demo.cluster.objects import Object, clone, name_of, namespace_of, uid_of
-from demo.cluster.patches import apply_patch
+from demo.cluster.patches import STRATEGIC_PATCH, apply_patch
 from demo.cluster.registry import DeleteOptions, Registry
 from demo.cluster.resources import BY_PATH, Resource
-from demo.cluster.schema import decode
+from demo.cluster.schema import MisfitError, decode
 from demo.cluster.selectors import parse_fields, parse_labels, selected
 from demo.cluster.views import event_from_v1, event_to_v1
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _OBJECT_ON_DELETE = ("pods", "services", "persistentvolumeclaims", "serviceaccounts", "resourcequotas", "namespaces")
+_NEWEST = -1
+"""The revision in the token that comes with a 410: it goes on behind the last object, in the newest state."""
 _TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
     "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
@@ -69,8 +71,10 @@ class Request:
 
     @property
     def dry_run(self) -> bool:
-        body_says = isinstance(self.body, dict) and self.body.get("dryRun") == ["All"]
-        return self.query.get("dryRun") == "All" or (self.method == "DELETE" and body_says)
+        """Of a DELETE that has options in its body, the server reads none from the query."""
+        if self.method == "DELETE" and isinstance(self.body, dict) and self.body:
+            return bool(self.body.get("dryRun") == ["All"])
+        return self.query.get("dryRun") == "All"
 
 
 def parse_path(path: str) -> Target | None:
@@ -99,6 +103,24 @@ def parse_path(path: str) -> Target | None:
     return Target(resource, namespace, name, subresource)
 
 
+def unserved_target(path: str) -> Target | None:
+    """What a path that is not served would name, for its authorization; None outside of /api and /apis.
+
+    Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#request-attributes .
+    """
+    parts = [part for part in path.split("/") if part]
+    groupless = parts[:1] == ["api"]
+    rest = parts[2:] if groupless else parts[3:]
+    if not rest or parts[0] not in ("api", "apis"):
+        return None
+    group, version = ("", parts[1]) if groupless else (parts[1], parts[2])
+    namespace = rest[1] if rest[0] == "namespaces" and len(rest) > 1 else ""
+    if namespace and len(rest) > 2 and rest[2] not in ("status", "finalize"):
+        rest = rest[2:]
+    name, subresource = [*rest[1:3], "", ""][:2]
+    return Target(Resource(group, version, rest[0], rest[0]), namespace, name, subresource)
+
+
 class Api:
     """Requests in, (status code, body) out; `errors.ApiError` for everything that is not 2xx."""
 
@@ -111,7 +133,7 @@ class Api:
         if target.subresource:
             return self._subresource(request)
         if verb not in target.resource.verbs or not _fits(verb, target):
-            raise errors.method_not_allowed(target.resource)
+            raise errors.method_not_allowed()
         if request.query.get("dryRun", "All") != "All":
             raise _bad_dry_run(verb, request.query["dryRun"])
         if verb == "list":
@@ -128,7 +150,7 @@ class Api:
             return self._delete(request)
         if verb == "deletecollection":
             return 200, self._delete_collection(request)
-        raise errors.method_not_allowed(target.resource)
+        raise errors.method_not_allowed()
 
     def _get(self, target: Target) -> Object:
         return self._registry.get(target.resource, target.namespace, target.name)
@@ -148,20 +170,20 @@ class Api:
     def page(self, request: Request) -> Object:
         """One page. The pages of one list are cut from the snapshot of its first page."""
         resource, query = request.target.resource, request.query
-        limit = _number(query.get("limit"), "limit") or 0
-        start = 0
+        limit = _number(query.get("limit")) or 0
+        start, fresh = 0, True
         if token := query.get("continue"):
-            revision, start, objects = self._continue(resource, token)
+            revision, start, objects, fresh = self._continue(request, token)
         else:
             self._check_revision(query)
             revision, objects = self._store.revision, self._select(request)
-        if limit and len(objects) - start > limit and not start:
+        if limit and len(objects) - start > limit and fresh:
             self._store.keep_snapshot(_snapshot_key(resource), revision, objects)
         page = objects[start : start + limit] if limit else objects[start:]
         metadata: Object = {"resourceVersion": str(revision)}
         remaining = len(objects) - start - len(page)
         if remaining:
-            metadata["continue"] = _token(revision, start + len(page))
+            metadata["continue"] = _token(revision, start + len(page), _place(page[-1]))
             if not query.get("labelSelector") and not query.get("fieldSelector"):
                 metadata["remainingItemCount"] = remaining
         if "as=PartialObjectMetadata" in request.accept:
@@ -189,16 +211,22 @@ class Api:
             return objects
         return [each for each in objects if selected(each, by_label, by_field)]
 
-    def _continue(self, resource: Resource, token: str) -> tuple[int, int, list[Object]]:
+    def _continue(self, request: Request, token: str) -> tuple[int, int, list[Object], bool]:
+        """(revision, where the page begins, the whole list, whether that is seen anew)."""
+        resource = request.target.resource
         try:
             decoded = msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            revision, start = int(decoded["rv"]), int(decoded["start"])
+            revision, start, place = int(decoded["rv"]), int(decoded["start"]), list(decoded["after"])
         except (ValueError, KeyError, TypeError, binascii.Error, msgspec.DecodeError) as error:
-            raise errors.bad_request("continue key is not valid: illegal base64 data") from error
+            why = "continue key is not valid: illegal base64 data at input byte 0"
+            raise errors.bad_request(f"invalid continue token: {why}") from error
+        if revision == _NEWEST:
+            newest = self._select(request)
+            return self._store.revision, sum(_place(each) <= place for each in newest), newest, True
         objects = self._store.snapshot(_snapshot_key(resource), revision)
         if objects is None:
-            raise errors.expired(_TOO_OLD, _token(self._store.revision, start))
-        return revision, start, objects
+            raise errors.expired(_TOO_OLD, _token(_NEWEST, start, place))
+        return revision, start, objects, False
 
     def _check_revision(self, query: Mapping[str, str]) -> None:
         wanted = query.get("resourceVersion") or "0"
@@ -243,7 +271,10 @@ class Api:
         current = self._get(target)
         document = {"kind": target.resource.kind, "apiVersion": target.resource.api_version, **current}
         patched = apply_patch(document, request.body, request.content_type)
-        patched = decode(target.resource, patched, request.query.get("fieldValidation", "Warn"))
+        try:
+            patched = decode(target.resource, patched, request.query.get("fieldValidation", "Warn"))
+        except MisfitError as error:
+            raise errors.unfit_patch(_shown_patch(request, patched), error.why) from error
         patched.setdefault("metadata", {})
         if patched["metadata"].get("name") != target.name or namespace_of(patched) != namespace_of(current):
             raise errors.bad_request(
@@ -289,12 +320,12 @@ class Api:
                 body = self._body(request)
                 updated = self._registry.update(target.resource, body, dry_run=request.dry_run, subresource="status")
                 return 200, self.present(target.resource, updated)
-        raise errors.method_not_allowed(target.resource)
+        raise errors.method_not_allowed()
 
     def _body(self, request: Request) -> Object:
         body, resource = request.body, request.target.resource
         if not isinstance(body, dict):
-            raise errors.bad_request("the body of the request is not a JSON object")
+            raise errors.bad_request(_not_an_object(resource, body))
         kind, version = body.get("kind", resource.kind), body.get("apiVersion", resource.api_version)
         if (kind, version) != (resource.kind, resource.api_version):
             raise errors.bad_request(
@@ -306,15 +337,47 @@ class Api:
         return body
 
 
+_GO_KINDS = {str: "string", list: "array", bool: "bool", int: "number", float: "number"}
+
+
+def _not_an_object(resource: Resource, body: Any) -> str:
+    """JSON that is no object, in the words of Go's decoder, with the body as hexadecimal digits."""
+    given = _GO_KINDS.get(type(body), "null")
+    wanted = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+    why = f"json parse error: json: cannot unmarshal {given} into Go value of type {wanted}"
+    shown = msgspec.json.encode(body).hex()
+    unknown = f"the object provided is unrecognized (must be of type {resource.kind})"
+    return f"{unknown}: couldn't get version/kind; {why} ({shown})"
+
+
+def _shown_patch(request: Request, patched: Object) -> str:
+    """Of a strategic patch the server shows the patch, as Go prints a map; of the others what came of it, as JSON."""
+    if request.content_type == STRATEGIC_PATCH:
+        return _as_go(request.body)
+    return msgspec.json.encode(patched).decode().replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _as_go(value: Any) -> str:
+    """As Go's %v prints decoded JSON: map[spec:map[replicas:1]], keys in order."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_as_go(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(_as_go, value)) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def delete_options(request: Request) -> DeleteOptions:
-    """From the body, or from the query as kubectl's older versions send it."""
+    """From the body, or else, where there is none, from the query as kubectl's older versions send it."""
     body = request.body if isinstance(request.body, dict) else {}
+    query = {} if body else request.query
     preconditions = body.get("preconditions") or {}
-    grace = body.get("gracePeriodSeconds", request.query.get("gracePeriodSeconds"))
+    grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
     orphan = body.get("orphanDependents")
-    propagation = body.get("propagationPolicy") or request.query.get("propagationPolicy") or ""
+    propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
     return DeleteOptions(
-        grace=_number(grace, "gracePeriodSeconds"),
+        grace=_number(grace),
         propagation=propagation or ("Orphan" if orphan else ""),
         uid=preconditions.get("uid") or "",
         resource_version=preconditions.get("resourceVersion") or "",
@@ -329,19 +392,24 @@ def _fits(verb: str, target: Target) -> bool:
     return verb not in ("update", "patch") or bool(target.name)
 
 
-def _number(value: Any, name: str) -> int | None:
+def _number(value: Any) -> int | None:
     try:
         return None if value in (None, "") else int(value)
     except (TypeError, ValueError) as error:
-        raise errors.bad_request(f"unable to convert {name} {value!r}: invalid syntax") from error
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax') from error
 
 
 def _snapshot_key(resource: Resource) -> str:
     return resource.qualified
 
 
-def _token(revision: int, start: int) -> str:
-    body = msgspec.json.encode({"v": "meta.k8s.io/v1", "rv": revision, "start": start})
+def _place(obj: Object) -> list[str]:
+    """Where it stands in a list: lists are in this order."""
+    return [namespace_of(obj), name_of(obj)]
+
+
+def _token(revision: int, start: int, after: list[str]) -> str:
+    body = msgspec.json.encode({"v": "meta.k8s.io/v1", "rv": revision, "start": start, "after": after})
     return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
@@ -367,5 +435,6 @@ def _check_namespace(body: Object, namespace: str) -> None:
 def _bad_dry_run(verb: str, value: str) -> errors.ApiError:
     kind = {"create": "CreateOptions", "patch": "PatchOptions", "update": "UpdateOptions"}.get(verb, "DeleteOptions")
     options = Resource("meta.k8s.io", "v1", kind.lower(), kind)
-    cause = errors.Cause("FieldValueNotSupported", f'Unsupported value: "{value}": supported values: "All"', "dryRun")
+    text = f'Unsupported value: ["{value}"]: supported values: "All"'
+    cause = errors.Cause("FieldValueNotSupported", text, "dryRun")
     return errors.invalid(options, "", [cause])

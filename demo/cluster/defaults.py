@@ -4,6 +4,7 @@ Called by `strategy` on every write, before validation, as a real server decodes
 https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go and its siblings for apps and batch.
 """
 
+from demo.cluster import policies
 from demo.cluster.objects import Object, containers_of
 
 
@@ -12,6 +13,7 @@ def apply_defaults(storage: str, obj: Object) -> None:
     spec = obj.get("spec")
     if storage == "pods" and spec is not None:
         _pod_spec(spec)
+        _requests(spec)
     elif storage in _WORKLOADS and spec is not None:
         _WORKLOADS[storage](spec)
         _template(spec)
@@ -19,6 +21,8 @@ def apply_defaults(storage: str, obj: Object) -> None:
         _cron_job(spec)
     elif storage == "services" and spec is not None:
         _service(spec)
+    elif storage in (policies.POLICIES, policies.BINDINGS) and spec is not None:
+        policies.complete(storage, spec)
     elif storage == "secrets":
         obj.setdefault("type", "Opaque")
     elif storage == "persistentvolumeclaims" and spec is not None:
@@ -107,8 +111,7 @@ def _template(spec: Object) -> None:
     template = spec.get("template")
     if not isinstance(template, dict):
         return
-    metadata = template.setdefault("metadata", {})
-    metadata.setdefault("creationTimestamp", None)
+    template.setdefault("metadata", {})
     if isinstance(template.get("spec"), dict):
         _pod_spec(template["spec"])
 
@@ -139,9 +142,6 @@ def _container(container: Object) -> None:
     container.setdefault("imagePullPolicy", "Always" if always else "IfNotPresent")
     for port in container.get("ports") or []:
         port.setdefault("protocol", "TCP")
-    resources = container["resources"]
-    for name, amount in (resources.get("limits") or {}).items():
-        resources.setdefault("requests", {}).setdefault(name, amount)
     for each in container.get("env") or []:
         field = (each.get("valueFrom") or {}).get("fieldRef")
         if field is not None:
@@ -150,6 +150,14 @@ def _container(container: Object) -> None:
         probe = container.get(name)
         if probe is not None:
             _probe(probe)
+
+
+def _requests(spec: Object) -> None:
+    """What a container is limited to it asks for: filled in for pods only, not in their templates."""
+    for container in containers_of(spec):
+        resources = container["resources"]
+        for name, amount in (resources.get("limits") or {}).items():
+            resources.setdefault("requests", {}).setdefault(name, amount)
 
 
 def _probe(probe: Object) -> None:

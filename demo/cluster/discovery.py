@@ -10,12 +10,12 @@ from demo.cluster.resources import GROUPS, TABLE, Resource
 
 VERSION = {
     "major": "1",
-    "minor": "33",
+    "minor": "34",
     "emulationMajor": "1",
-    "emulationMinor": "33",
+    "emulationMinor": "34",
     "minCompatibilityMajor": "1",
-    "minCompatibilityMinor": "32",
-    "gitVersion": "v1.33.4",
+    "minCompatibilityMinor": "33",
+    "gitVersion": "v1.34.4",
     "gitCommit": "74cdb4273ef2ae6ce1a8a9f8dea3c9a0c8b4d1a7",
     "gitTreeState": "clean",
     "buildDate": "2025-08-13T14:15:43Z",
@@ -29,10 +29,12 @@ _SUBRESOURCE_VERBS = {
     "scale": ["get", "patch", "update"],
     "log": ["get"],
     "eviction": ["create"],
+    "exec": ["create", "get"],
 }
 _SUBRESOURCE_KINDS = {
     "scale": {"group": "autoscaling", "version": "v1", "kind": "Scale"},
     "eviction": {"group": "policy", "version": "v1", "kind": "Eviction"},
+    "exec": {"kind": "PodExecOptions"},
 }
 
 

@@ -48,6 +48,11 @@ class ApiError(Exception):
         self.retry_after = retry_after
         self.metadata = metadata or {}
 
+    @property
+    def terminating(self) -> bool:
+        """Whether it is because the namespace is being deleted; controllers keep silent about that."""
+        return any(each.get("reason") == "NamespaceTerminating" for each in (self.details or {}).get("causes") or ())
+
     def status(self) -> Object:
         """The body of the response."""
         body: Object = {
@@ -75,6 +80,13 @@ def not_found(resource: Resource, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{resource.qualified} "{name}" not found', _details(resource, name))
 
 
+def unfit_patch(patch: str, why: str) -> ApiError:
+    """A patch whose result is no object of the type. `patch` is what the server shows of it."""
+    cause = Cause("FieldValueInvalid", f'Invalid value: "{patch}": {why}', "patch")
+    details = {"causes": [cause.as_json()]}
+    return ApiError(422, "Invalid", f' "" is invalid: patch: {cause.message}', details)
+
+
 def page_not_found() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
@@ -85,16 +97,22 @@ def already_exists(resource: Resource, name: str) -> ApiError:
 
 def conflict(resource: Resource, name: str, why: str = MODIFIED, qualified: str = "") -> ApiError:
     message = f'Operation cannot be fulfilled on {qualified or resource.qualified} "{name}": {why}'
-    return ApiError(409, "Conflict", message, _details(resource, name))
+    details = _details(resource, name)
+    if qualified:
+        details["kind"] = qualified.partition(".")[0]
+    return ApiError(409, "Conflict", message, details)
 
 
 def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def forbidden(resource: Resource, name: str, why: str) -> ApiError:
+def forbidden(resource: Resource, name: str, why: str, causes: Sequence[Cause] = ()) -> ApiError:
     subject = f'{resource.qualified} "{name}"' if name else resource.qualified
-    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", _details(resource, name))
+    details = _details(resource, name)
+    if causes:
+        details["causes"] = [cause.as_json() for cause in causes]
+    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", details)
 
 
 def forbidden_path(user: str, verb: str, path: str) -> ApiError:
@@ -107,7 +125,7 @@ def bad_request(message: str) -> ApiError:
 
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:
     """422 with one cause a field: `Deployment.apps "x" is invalid: spec.replicas: Invalid value: …`."""
-    texts = [f"{cause.field}: {cause.message}" for cause in causes]
+    texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     details: Object = {"name": name, "group": resource.group, "kind": resource.kind}
@@ -126,14 +144,19 @@ def unsupported_media_type(supported: str) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", message)
 
 
+def unsupported_patch_type() -> ApiError:
+    """What the router answers before anybody has looked at the patch."""
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
 def not_acceptable() -> ApiError:
     message = "only the following media types are accepted: application/json"
     return ApiError(406, "NotAcceptable", message)
 
 
-def method_not_allowed(resource: Resource) -> ApiError:
+def method_not_allowed() -> ApiError:
     message = "the server does not allow this method on the requested resource"
-    return ApiError(405, "MethodNotAllowed", message, {"kind": resource.plural})
+    return ApiError(405, "MethodNotAllowed", message, {})
 
 
 def too_many_requests(message: str, retry_after: int = 0, causes: Sequence[Cause] = ()) -> ApiError:

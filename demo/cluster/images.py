@@ -14,6 +14,10 @@ _REFERENCE = re.compile(
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 )
 
+_NO_HOST = ".invalid"
+"""No resolver knows a name under it: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
+_RESOLVER = "172.18.0.1:53"
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -55,11 +59,15 @@ class Run:
     live_until: float | None = None
     """When its liveness probe begins to fail."""
     probe_error: str = "HTTP probe failed with statuscode: 503"
+    listens: bool = True
+    """Whether anything listens on its ports; else a probe's connection is refused."""
     stop_after: float = 0.6
     """How long it takes to end after SIGTERM; killed when that is longer than the grace period."""
     stop_code: int = 0
     used_memory: float = 0.0
     """Bytes at the end, for the kernel's message about an OOM kill."""
+    files: tuple[tuple[float, str, str | None], ...] = ()
+    """(when, path, content): files that the program writes, or removes where the content is None."""
 
 
 Program = Callable[[Launch], Run]
@@ -111,6 +119,13 @@ def canonical(image: str) -> tuple[str, str] | None:
     return f"docker.io/{repository}", tag
 
 
+def _path_of(image: str) -> str:
+    """The repository of a reference without the host that it may begin with, and without tag and digest."""
+    first, slash, rest = image.partition("@")[0].partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return (rest if named else first + slash + rest).partition(":")[0]
+
+
 def serve(*lines: str, period: float = 10.0) -> Program:
     """A healthy server: it says that it listens, then a line of its access log now and then."""
     first = ((0.1, "starting"), (0.6, "listening on :8080"))
@@ -158,13 +173,17 @@ class Images:
         found = canonical(image)
         if found is None:
             text = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": '
-            return PullError(text + "invalid reference format", invalid_name=True)
+            why = f": repository name ({path}) must be lowercase" if (path := _path_of(image)) != path.lower() else ""
+            return PullError(f"{text}invalid reference format{why}", invalid_name=True)
         repository, tag = found
         reference = f"{repository}:{tag}"
         host, _, path = repository.partition("/")
         failed = f'failed to pull and unpack image "{reference}": failed to resolve reference "{reference}": '
+        url = f"https://{host}/v2/{path}/manifests/{tag}"
+        if host.endswith(_NO_HOST):
+            text = f'failed to do request: Head "{url}": dial tcp: lookup {host} on {_RESOLVER}: no such host'
+            return PullError(failed + text)
         if host in self._unreachable:
-            url = f"https://{host}/v2/{path}/manifests/{tag}"
             text = f'failed to do request: Head "{url}": dial tcp {self._unreachable[host]}: i/o timeout'
             return PullError(failed + text, seconds=6.0)
         if host in self._unauthorized and self._unauthorized[host] not in secrets:

@@ -26,8 +26,10 @@ class Entry:
 
     @property
     def is_write(self) -> bool:
-        """A request that is meant to change the cluster: no dry run, no access review."""
-        return self.method in WRITES and not self.dry_run and "accessreviews" not in self.path
+        """A request that is meant to change the cluster: no dry run, no access review; an exec whatever it runs."""
+        if self.path.endswith("/exec"):
+            return True
+        return self.method in WRITES and not self.dry_run and "/authorization.k8s.io/" not in self.path
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "write": self.is_write}
@@ -51,7 +53,9 @@ class Journal:
     @property
     def writes(self) -> list[Entry]:
         """The writes that the cluster carried out, whether or not the client heard of it."""
-        return [entry for entry in self.entries if entry.is_write and 200 <= entry.status < 300]
+        return [
+            entry for entry in self.entries if entry.is_write and (200 <= entry.status < 300 or entry.status == 101)
+        ]
 
     @property
     def attempts(self) -> list[Entry]:

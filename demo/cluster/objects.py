@@ -6,6 +6,7 @@ Everything in `demo.cluster` calls these; nothing here keeps state.
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -45,6 +46,11 @@ def rfc3339(moment: datetime) -> str:
 def rfc3339_nano(moment: datetime) -> str:
     """The timestamp that a container runtime puts before each log line."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
+
+
+def rfc3339_micro(moment: datetime) -> str:
+    """metav1.MicroTime: UTC to the microsecond."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_time(text: str) -> datetime:
@@ -105,6 +111,19 @@ def condition(obj: Object, kind: str) -> Object | None:
     return None
 
 
+def disrupted(pod: Object, now: str, reason: str, message: str) -> Object:
+    """The status of a pod with the condition DisruptionTarget, which says who ends it.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+    """
+    status: Object = clone(pod.get("status") or {})
+    kept = [each for each in status.get("conditions") or [] if each["type"] != "DisruptionTarget"]
+    condition: Object = {"type": "DisruptionTarget", "observedGeneration": pod["metadata"].get("generation", 1)}
+    condition |= {"status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    status["conditions"] = [*kept, condition | {"reason": reason, "message": message}]
+    return status
+
+
 def is_true(obj: Object, kind: str) -> bool:
     found = condition(obj, kind)
     return found is not None and found["status"] == "True"
@@ -136,6 +155,27 @@ def quantity(value: Any) -> float:
     if suffix not in _SUFFIXES:
         raise ValueError(f"quantities must match the regular expression: {text!r}")
     return float(digits) * _SUFFIXES[suffix]
+
+
+def canonical_quantity(text: str) -> str:
+    """A resource.Quantity as the server writes it: whole, with the largest suffix. '1000' -> '1k', '0.5' -> '500m'.
+
+    '1024Mi' -> '1Gi'; powers of two and of ten stay apart, and an exponent stays one. ValueError when it is none.
+    Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+    """
+    digits = text.rstrip("numkMGTPEKi")
+    suffix = text[len(digits) :]
+    if suffix not in _SUFFIXES or "e" in digits.lower():
+        return text
+    binary = suffix.endswith("i")
+    units = {name: Decimal(repr(size)) for name, size in _SUFFIXES.items() if name.endswith("i") == binary or not name}
+    value = Decimal(digits) * units[suffix]
+    if not value:
+        return "0"
+    for name, size in sorted(units.items(), key=lambda unit: -unit[1]):
+        if value % size == 0:
+            return f"{value / size:f}".partition(".")[0] + name
+    return text
 
 
 def format_cpu(cores: float) -> str:

@@ -7,7 +7,7 @@ are those of the `patchMergeKey` tags in https://github.com/kubernetes/api/blob/
 
 from typing import Any
 
-from demo.cluster.errors import ApiError, bad_request, patch_not_applicable, unsupported_media_type
+from demo.cluster.errors import ApiError, bad_request, patch_not_applicable, unsupported_patch_type
 from demo.cluster.objects import Object, clone
 
 JSON_PATCH = "application/json-patch+json"
@@ -44,7 +44,7 @@ def apply_patch(document: Object, patch: Any, content_type: str) -> Object:
             raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
         return json_patch(document, patch)
     if content_type not in (MERGE_PATCH, STRATEGIC_PATCH):
-        raise unsupported_media_type(", ".join(SUPPORTED))
+        raise unsupported_patch_type()
     if not isinstance(patch, dict):
         raise bad_request("json: cannot unmarshal array into Go value of type map[string]interface {}")
     merged = merge_patch(document, patch) if content_type == MERGE_PATCH else strategic_merge(document, patch)

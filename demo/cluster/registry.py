@@ -17,6 +17,9 @@ from demo.cluster.timeline import Timeline
 from demo.cluster.validation import validate
 
 _WITHOUT_STATUS = frozenset({"events", "configmaps", "secrets", "endpoints", "endpointslices", "leases"})
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""How often the template of a DaemonSet has changed; kept by the server."""
+CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
 _SERVER_OWNED = ("uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "selfLink")
 
 
@@ -29,6 +32,8 @@ class DeleteOptions:
     uid: str = ""
     resource_version: str = ""
     dry_run: bool = False
+    eviction: bool = False
+    """It came by the eviction subresource."""
 
 
 @dataclass
@@ -38,6 +43,8 @@ class Registry:
     store: Store
     timeline: Timeline
     admission: Admission
+    metrics: bool = True
+    """Whether a metrics server answers autoscalers."""
     _addresses: int = field(default=10)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
@@ -64,12 +71,13 @@ class Registry:
         apply_defaults(resource.storage, obj)
         if metadata.get("name") and self.store.find(resource.storage, namespace, metadata["name"]) is not None:
             raise errors.already_exists(resource, metadata["name"])
-        self.admission.admit("CREATE", resource, obj)
+        self.admission.complete("CREATE", resource, obj)
         self.store.stamp(obj)
         self._prepare(resource, obj)
         causes = validate(resource, obj, None)
         if causes:
             raise errors.invalid(resource, name_of(obj), causes)
+        self.admission.admit("CREATE", resource, obj)
         return obj if dry_run else self.store.add(resource.storage, obj)
 
     def _check_namespace(self, resource: Resource, obj: Object, namespace: str) -> None:
@@ -79,10 +87,15 @@ class Registry:
         if is_deleting(found) and resource.storage != "events":
             name = name_of(obj) or str(obj["metadata"].get("generateName", ""))
             why = f"unable to create new content in namespace {namespace} because it is being terminated"
-            raise errors.forbidden(resource, name, why)
+            text = f"namespace {namespace} is being terminated"
+            cause = errors.Cause("NamespaceTerminating", text, "metadata.namespace")
+            raise errors.forbidden(resource, name, why, [cause])
 
     def update(self, resource: Resource, obj: Object, *, dry_run: bool = False, subresource: str = "") -> Object:
-        """Replace an object. A resourceVersion in `obj` must be the current one; `subresource` limits what is taken."""
+        """Replace an object. A resourceVersion in `obj` must be the current one.
+
+        `subresource` is the way that the write came: `status` takes nothing else of it.
+        """
         namespace = namespace_of(obj) if resource.namespaced else ""
         old = self.get(resource, namespace, name_of(obj))
         obj = clone(obj)
@@ -100,7 +113,7 @@ class Registry:
         causes = validate(resource, obj, old)
         if causes:
             raise errors.invalid(resource, name_of(old), causes)
-        self.admission.admit("UPDATE", resource, obj)
+        self.admission.admit("UPDATE", resource, obj, subresource)
         if dry_run:
             return obj
         released = is_deleting(obj) and old["metadata"].get("finalizers") and not obj["metadata"].get("finalizers")
@@ -123,7 +136,8 @@ class Registry:
         """(the object in its last state, whether it is gone already). 404, or 409 when a precondition does not hold."""
         obj = self.get(resource, namespace, name)
         self._check_preconditions(resource, obj, options)
-        self.admission.admit("DELETE", resource, obj)
+        operation, subresource = ("CREATE", "eviction") if options.eviction else ("DELETE", "")
+        self.admission.admit(operation, resource, obj, subresource)
         grace = self._grace(resource, obj, options)
         finalizers = list(obj["metadata"].get("finalizers") or [])
         extra = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}.get(options.propagation)
@@ -189,7 +203,13 @@ class Registry:
             if spec.get("type") != "ExternalName" and "clusterIP" not in spec:
                 self._addresses += 1
                 spec["clusterIP"] = f"10.96.{self._addresses // 250}.{self._addresses % 250 + 1}"
+            if "clusterIP" in spec:
                 spec["clusterIPs"] = [spec["clusterIP"]]
+        if resource.storage == "persistentvolumeclaims":
+            obj["metadata"]["finalizers"] = [*(obj["metadata"].get("finalizers") or []), CLAIM_PROTECTION]
+            obj["status"] = {"phase": "Pending"}
+        if resource.storage == "daemonsets":
+            obj["metadata"].setdefault("annotations", {})[TEMPLATE_GENERATION] = "1"
         if resource.storage == "jobs" and not spec.get("selector"):
             uid = uid_of(obj)
             labels = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name_of(obj)}
@@ -203,7 +223,7 @@ class Registry:
             cause = errors.Cause(
                 "FieldValueInvalid", f'Invalid value: "{metadata["uid"]}": field is immutable', "metadata.uid"
             )
-            raise errors.invalid(resource, name_of(old), [cause])
+            raise errors.invalid(resource, name_of(old), [cause, cause])  # two layers look, and both complain
         for name in (*_SERVER_OWNED, "deletionGracePeriodSeconds"):
             metadata.pop(name, None)
             if name in before:
@@ -215,3 +235,7 @@ class Registry:
         apply_defaults(resource.storage, obj)
         if resource.generation and obj.get("spec") != old.get("spec"):
             metadata["generation"] = before.get("generation", 1) + 1
+        if resource.storage == "daemonsets":
+            number = int((before.get("annotations") or {}).get(TEMPLATE_GENERATION, "0"))
+            moved = obj["spec"].get("template") != old["spec"].get("template")
+            metadata["annotations"] = {**(metadata.get("annotations") or {}), TEMPLATE_GENERATION: str(number + moved)}

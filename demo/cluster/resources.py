@@ -49,7 +49,7 @@ _SCALED = ("scale", "status")
 TABLE: tuple[Resource, ...] = (
     Resource("", "v1", "namespaces", "Namespace", False, ("ns",), ("status",)),
     Resource("", "v1", "nodes", "Node", False, ("no",), ("status",)),
-    Resource("", "v1", "pods", "Pod", True, ("po",), ("log", "status", "eviction")),
+    Resource("", "v1", "pods", "Pod", True, ("po",), ("log", "status", "eviction", "exec"), generation=True),
     Resource("", "v1", "events", "Event", True, ("ev",)),
     Resource("", "v1", "services", "Service", True, ("svc",), ("status",)),
     Resource("", "v1", "endpoints", "Endpoints", True, ("ep",)),
@@ -91,7 +91,27 @@ TABLE: tuple[Resource, ...] = (
         "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", False
     ),
     Resource(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicy",
+        False,
+        (),
+        ("status",),
+        generation=True,
+    ),
+    Resource(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicybindings",
+        "ValidatingAdmissionPolicyBinding",
+        False,
+    ),
+    Resource(
         "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False, verbs=_CREATE_ONLY
+    ),
+    Resource(
+        "authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", False, verbs=_CREATE_ONLY
     ),
     Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", False, verbs=_CREATE_ONLY),
 )

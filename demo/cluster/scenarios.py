@@ -315,7 +315,7 @@ def healthy() -> tuple[Piece, ...]:
     return (
         app("coredns", "kube-system", "registry.k8s.io/coredns/coredns:v1.12.0", 2, 20, readiness=True, cpu="100m"),
         app("metrics-server", "kube-system", "registry.k8s.io/metrics-server/metrics-server:v0.8.0", 1, 20),
-        running(daemon_set("kube-proxy", "kube-system", "registry.k8s.io/kube-proxy:v1.33.4"), ago=20 * DAY),
+        running(daemon_set("kube-proxy", "kube-system", "registry.k8s.io/kube-proxy:v1.34.4"), ago=20 * DAY),
         running(daemon_set("node-exporter", "monitoring", "quay.io/prometheus/node-exporter:v1.9.1"), ago=15 * DAY),
         running(
             stateful_set("prometheus", "monitoring", "quay.io/prometheus/prometheus:v3.5.0", claim="20Gi", cpu="200m"),

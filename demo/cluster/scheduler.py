@@ -1,7 +1,8 @@
 """The scheduler: binds pods to nodes that fit, and says of the others why none does.
 
-Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/ ; filters and sentences follow
-https://github.com/kubernetes/kubernetes/tree/master/pkg/scheduler/framework/plugins .
+Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/ ; filters, their order and sentences
+follow https://github.com/kubernetes/kubernetes/tree/v1.34.4/pkg/scheduler/framework/plugins . Preemption itself is not
+simulated: only what is said where it would not help.
 """
 
 from collections import Counter
@@ -29,9 +30,13 @@ from demo.cluster.resources import BY_PLURAL
 from demo.cluster.store import Change
 
 RETRY_SECONDS = 300.0
-SOURCE = ("default-scheduler", "")
+COMPONENT = "default-scheduler"
 _UNHELPFUL = "Preemption is not helpful for scheduling"
 _NO_VICTIMS = "No preemption victims found for incoming pod"
+_NO_CLAIMS = "no new claims to deallocate"
+_NEVER = "not eligible due to preemptionPolicy=Never."
+_NO_PRE_FILTER = "not found"
+"""What the plugin of dynamic resources says after a pre-filter refused the pod: it finds nothing that it had noted."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,11 @@ class _Misfit:
 
     reasons: tuple[str, ...]
     final: bool
+
+
+_BY_NAME = ("metadata.name", "In")
+_OTHER_NODE = _Misfit(("node(s) didn't satisfy plugin(s) [NodeAffinity]",), final=True)
+"""A node that a pod which names its nodes does not name."""
 
 
 @dataclass
@@ -73,15 +83,13 @@ class Scheduler:
             return
         nodes = self.registry.store.all("nodes")
         missing = self._missing_claim(pod)
-        misfits = {name_of(each): _Misfit((missing,), final=True) for each in nodes} if missing else {}
-        if not missing:
-            misfits = {name_of(each): misfit for each in nodes if (misfit := self._misfit(pod, each)) is not None}
-        fitting = [each for each in nodes if name_of(each) not in misfits]
+        misfits = {name_of(each): misfit for each in nodes if (misfit := self._misfit(pod, each)) is not None}
+        fitting = [] if missing else [each for each in nodes if name_of(each) not in misfits]
         if fitting:
             self._bind(pod, min(fitting, key=lambda node: self._load(pod, node)))
             self._waiting.discard(key)
         else:
-            self._refuse(pod, _sentence(len(nodes), missing, list(misfits.values())))
+            self._refuse(pod, _sentence(pod, len(nodes), missing, list(misfits.values())))
             self._waiting.add(key)
             self.manager.enqueue_after(self, key, RETRY_SECONDS, background=True)
 
@@ -93,30 +101,42 @@ class Scheduler:
             found = self.registry.store.find("persistentvolumeclaims", namespace_of(pod), claim)
             if found is None:
                 return f'persistentvolumeclaim "{claim}" not found'
-            if (found.get("status") or {}).get("phase") != "Bound":
+            phase = (found.get("status") or {}).get("phase")
+            if phase == "Lost":
+                volume_name = found["spec"].get("volumeName", "")
+                return f'persistentvolumeclaim "{claim}" bound to non-existent persistentvolume "{volume_name}"'
+            if is_deleting(found):
+                return f'persistentvolumeclaim "{claim}" is being deleted'
+            if phase != "Bound":
                 return "pod has unbound immediate PersistentVolumeClaims"
         return ""
 
     def _misfit(self, pod: Object, node: Object) -> _Misfit | None:
+        named = named_nodes(pod["spec"])
+        if named is not None and name_of(node) not in named:
+            return _OTHER_NODE
         spec, tolerations = node.get("spec") or {}, pod["spec"].get("tolerations") or []
         unschedulable = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
         if spec.get("unschedulable") and not tolerated(unschedulable, tolerations):
             return _Misfit(("node(s) were unschedulable",), final=True)
-        for taint in spec.get("taints") or []:
-            if taint["effect"] != "PreferNoSchedule" and not tolerated(taint, tolerations):
-                shown = f"{taint['key']}: {taint.get('value', '')}"
-                return _Misfit((f"node(s) had untolerated taint {{{shown}}}",), final=True)
+        if any(
+            taint["effect"] != "PreferNoSchedule" and not tolerated(taint, tolerations)
+            for taint in spec.get("taints") or []
+        ):
+            return _Misfit(("node(s) had untolerated taint(s)",), final=True)
         if not selects_node(pod["spec"], node):
             return _Misfit(("node(s) didn't match Pod's node affinity/selector",), final=True)
+        taken = {port for each in self._placed(name_of(node)) for port in host_ports(each["spec"])}
+        if taken & host_ports(pod["spec"]):
+            return _Misfit(("node(s) didn't have free ports for the requested pod ports",), final=False)
         return self._resources(pod, node)
 
     def _resources(self, pod: Object, node: Object) -> _Misfit | None:
         allocatable = (node.get("status") or {}).get("allocatable") or {}
         placed = self._placed(name_of(node))
-        reasons, final = [], True
+        reasons, final = [], False
         if len(placed) + 1 > quantity(allocatable.get("pods", "110")):
             reasons.append("Too many pods")
-            final = False
         requests = pod_requests(pod["spec"])
         for name in sorted(requests):
             wanted = requests[name]
@@ -124,7 +144,7 @@ class Scheduler:
             used = sum(pod_requests(each["spec"]).get(name, 0.0) for each in placed)
             if wanted > 0 and used + wanted > capacity + 1e-9:
                 reasons.append(f"Insufficient {name}")
-                final = final and wanted > capacity
+                final = final or wanted > capacity
         return _Misfit(tuple(reasons), final) if reasons else None
 
     def _placed(self, node: str) -> list[Object]:
@@ -152,14 +172,14 @@ class Scheduler:
         bound["status"]["conditions"] = [*kept, scheduled]
         self.registry.store.replace("pods", bound)
         text = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {name_of(node)}"
-        self.recorder.event("pods", pod, "Scheduled", text, SOURCE)
+        self.recorder.note("pods", pod, "Scheduled", "Binding", text, COMPONENT)
 
     def _refuse(self, pod: Object, message: str) -> None:
         changed = self._set_condition(pod, "Unschedulable", message)
         now = self.registry.timeline.seconds
         if changed or now - self._reported.get(uid_of(pod), 0.0) >= RETRY_SECONDS - 1:
             self._reported[uid_of(pod)] = now
-            self.recorder.event("pods", pod, "FailedScheduling", message, SOURCE, warning=True)
+            self.recorder.note("pods", pod, "FailedScheduling", "Scheduling", message, COMPONENT, warning=True)
 
     def _set_condition(self, pod: Object, reason: str, message: str) -> bool:
         status = clone(pod.get("status") or {})
@@ -167,7 +187,8 @@ class Scheduler:
         if before is not None and (before.get("reason"), before.get("message")) == (reason, message):
             return False
         moment = rfc3339(self.registry.timeline.now()) if before is None else before["lastTransitionTime"]
-        condition = {"type": "PodScheduled", "status": "False", "lastProbeTime": None, "lastTransitionTime": moment}
+        condition = {"type": "PodScheduled", "observedGeneration": pod["metadata"].get("generation", 1)}
+        condition |= {"status": "False", "lastProbeTime": None, "lastTransitionTime": moment}
         condition |= {"reason": reason, "message": message}
         status["conditions"] = [condition]
         self.registry.update_status(BY_PLURAL["pods"], pod, status)
@@ -216,24 +237,71 @@ def _term(term: Object, labels: dict[str, str], name: str) -> bool:
     return bool(pairs)
 
 
+def named_nodes(spec: Object) -> set[str] | None:
+    """The nodes that a pod names in every term of its required affinity, as the pods of a DaemonSet do; None: any."""
+    affinity = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    terms = (affinity or {}).get("nodeSelectorTerms") or []
+    named: set[str] = set()
+    for term in terms:
+        fields = [each for each in term.get("matchFields") or [] if (each["key"], each["operator"]) == _BY_NAME]
+        if not fields:
+            return None
+        named |= set.intersection(*(set(each.get("values") or []) for each in fields))
+    return named if terms else None
+
+
+def host_ports(spec: Object) -> set[tuple[str, int]]:
+    """(protocol, port) of the node that the containers of a pod take."""
+    return {
+        (port.get("protocol", "TCP"), int(port["hostPort"]))
+        for container in containers_of(spec)
+        for port in container.get("ports") or []
+        if port.get("hostPort")
+    }
+
+
 def pod_requests(spec: Object) -> dict[str, float]:
-    """What the scheduler reserves: the sum of the containers, or the largest init container when that is more."""
+    """What the scheduler reserves: main containers and sidecars together, or an init container when that needs more.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
+    """
     total: dict[str, float] = {}
     for container in spec.get("containers") or []:
-        for name, amount in ((container.get("resources") or {}).get("requests") or {}).items():
-            total[name] = total.get(name, 0.0) + quantity(amount)
-    for container in containers_of({"initContainers": spec.get("initContainers")}):
-        for name, amount in ((container.get("resources") or {}).get("requests") or {}).items():
-            total[name] = max(total.get(name, 0.0), quantity(amount))
-    return total
+        for name, amount in _requests(container).items():
+            total[name] = total.get(name, 0.0) + amount
+    sidecars: dict[str, float] = {}
+    peaks: dict[str, float] = {}
+    for container in spec.get("initContainers") or []:
+        for name, amount in _requests(container).items():
+            if container.get("restartPolicy") == "Always":
+                sidecars[name] = sidecars.get(name, 0.0) + amount
+                total[name] = total.get(name, 0.0) + amount
+            else:
+                peaks[name] = max(peaks.get(name, 0.0), amount + sidecars.get(name, 0.0))
+    return {name: max(total.get(name, 0.0), peaks.get(name, 0.0)) for name in total.keys() | peaks.keys()}
 
 
-def _sentence(count: int, missing: str, misfits: list[_Misfit]) -> str:
+def _requests(container: Object) -> dict[str, float]:
+    wanted = (container.get("resources") or {}).get("requests") or {}
+    return {name: quantity(amount) for name, amount in wanted.items()}
+
+
+def _sentence(pod: Object, count: int, missing: str, misfits: list[_Misfit]) -> str:
+    """Why no node takes the pod, and why no preemption helps; the counts in the order of their text."""
     if not count:
         return "no nodes available to schedule pods"
+    head = f"0/{count} nodes are available: "
+    if missing:
+        return f"{head}{missing}. {_NO_PRE_FILTER}"
     reasons = Counter(reason for misfit in misfits for reason in misfit.reasons)
-    why = missing or ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items()))
+    why = f"{head}{_counted(reasons)}. {_NO_CLAIMS}, preemption: "
+    if pod["spec"].get("preemptionPolicy") == "Never":
+        return why + _NEVER
     helpless = sum(misfit.final for misfit in misfits)
-    tried = Counter({_UNHELPFUL: helpless, _NO_VICTIMS: count - helpless})
-    rest = ", ".join(sorted(f"{number} {text}" for text, number in tried.items() if number))
-    return f"0/{count} nodes are available: {why}. preemption: 0/{count} nodes are available: {rest}."
+    return f"{why}{head}{_counted(Counter({_UNHELPFUL: helpless, _NO_VICTIMS: count - helpless}))}."
+
+
+def _counted(reasons: Counter[str]) -> str:
+    return ", ".join(sorted(f"{number} {text}" for text, number in reasons.items() if number))

@@ -11,8 +11,8 @@ from typing import Any
 
 from kubernetes.client import models
 
-from demo.cluster.errors import bad_request
-from demo.cluster.objects import Object
+from demo.cluster.errors import ApiError
+from demo.cluster.objects import Object, canonical_quantity
 from demo.cluster.resources import Resource
 
 _CORE_NAMES = {"Event": "CoreV1Event"}
@@ -20,6 +20,17 @@ _NUMBERS = {"int": "int32", "float": "float64", "bool": "bool", "str": "string"}
 _QUANTITY = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$")
 _QUANTITIES = frozenset({"limits", "requests", "capacity", "allocatable", "hard", "used"})
 _BAD_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+
+
+class MisfitError(ApiError):
+    """A member of the wrong type or, where that is asked for, one that the type has not.
+
+    `why` is the decoder's own sentence, without what was to be decoded.
+    """
+
+    def __init__(self, cannot: str, why: str) -> None:
+        super().__init__(400, "BadRequest", f"{cannot}: {why}")
+        self.why = why
 
 
 @cache
@@ -91,8 +102,8 @@ class _Decoder:
 
     def amount(self, value: Any) -> Any:
         if not _QUANTITY.match(str(value)):
-            raise bad_request(f"{self.cannot()}: {_BAD_QUANTITY}")
-        return value if isinstance(value, str) else str(value)
+            raise MisfitError(self.cannot(), _BAD_QUANTITY)
+        return canonical_quantity(str(value))
 
     def go(self, kind: str) -> str:
         return _NUMBERS.get(kind, f"v1.{kind.removeprefix('V1')}")
@@ -110,11 +121,11 @@ class _Decoder:
         plain = re.sub(r"\[\d+\]", "", path)
         where = f"{owner.removeprefix('V1').removeprefix('V2')}.{plain}"
         text = f"json: cannot unmarshal {given} into Go struct field {where} of type {wanted}"
-        return bad_request(f"{self.cannot()}: {text}")
+        return MisfitError(self.cannot(), text)
 
 
 def decode(resource: Resource, body: Object, field_validation: str = "Warn") -> Object:
-    """The members of `body` that the type knows; 400 for wrong types, and for unknown members when Strict."""
+    """The members that the type knows; MisfitError for one of the wrong type, and for unknown ones when Strict."""
     root = _root(resource)
     if _model(root) is None:
         return body
@@ -122,5 +133,5 @@ def decode(resource: Resource, body: Object, field_validation: str = "Warn") -> 
     decoded = decoder.object(body, root, "")
     if decoder.unknown and field_validation == "Strict":
         fields = ", ".join(f'unknown field "{name}"' for name in decoder.unknown)
-        raise bad_request(f"{decoder.cannot()}: strict decoding error: {fields}")
+        raise MisfitError(decoder.cannot(), f"strict decoding error: {fields}")
     return decoded

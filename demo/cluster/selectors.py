@@ -16,6 +16,7 @@ Match = Callable[[dict[str, str]], bool]
 _SET = re.compile(r"^\s*(?P<key>[^\s!=(),]+)\s+(?P<op>in|notin)\s*\((?P<values>[^)]*)\)\s*$")
 _EQUAL = re.compile(r"^\s*(?P<key>[^\s!=(),]+)\s*(?P<op>==|!=|=)\s*(?P<value>[^\s,()=!]*)\s*$")
 _EXISTS = re.compile(r"^\s*(?P<not>!)?\s*(?P<key>[^\s!=(),]+)\s*$")
+_OPERATORS = "in, notin, =, ==, !=, gt, lt"
 
 _COMMON_FIELDS = ("metadata.name", "metadata.namespace")
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -63,11 +64,11 @@ def _split(text: str) -> list[str]:
 
 def parse_labels(text: str) -> Match:
     """A query such as `app=api,tier in (a,b),!canary` as a predicate on labels; 400 when it cannot be parsed."""
-    tests = [_label_test(part, text) for part in _split(text)]
+    tests = [_label_test(part) for part in _split(text)]
     return lambda labels: all(test(labels) for test in tests)
 
 
-def _label_test(part: str, whole: str) -> Match:
+def _label_test(part: str) -> Match:
     if found := _SET.match(part):
         key, values = found["key"], {value.strip() for value in found["values"].split(",")}
         if found["op"] == "in":
@@ -81,9 +82,10 @@ def _label_test(part: str, whole: str) -> Match:
     if found := _EXISTS.match(part):
         key, negated = found["key"], bool(found["not"])
         return lambda labels: (key in labels) != negated
-    raise bad_request(
-        f"unable to parse requirement: found '{part.strip()}' in {whole!r}, expected: in, notin, =, ==, !="
-    )
+    if "(" in part and ")" not in part:
+        raise bad_request("unable to parse requirement: found '', expected: ',' or ')'")
+    said = (part.split()[1:] or [part.strip()])[0]
+    raise bad_request(f"unable to parse requirement: found '{said}', expected: {_OPERATORS}")
 
 
 def matches(selector: Object | None, labels: dict[str, str]) -> bool:

@@ -11,18 +11,21 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from demo.cluster import discovery, errors
+from demo.cluster import discovery, errors, resources
 from demo.cluster.access import ANONYMOUS, Access
-from demo.cluster.api import Api, Request, parse_path
+from demo.cluster.api import Api, Request, parse_path, unserved_target
 from demo.cluster.errors import ApiError
 from demo.cluster.faults import Fault, Faults, make_odd
 from demo.cluster.journal import WRITES, Entry, Journal
+from demo.cluster.kubelet import execution
 from demo.cluster.kubelet.logs import LogQuery, container_id, render
 from demo.cluster.kubelet.nodeagent import NodeAgent
 from demo.cluster.objects import Object, rfc3339_nano
 from demo.cluster.watching import Watches
 
 _JSON = "application/json"
+_GROUPS = frozenset(group for group, _ in resources.GROUPS) | {""}
+_LOG_OPTIONS = resources.Resource("", "v1", "podlogoptions", "PodLogOptions")
 
 
 class _DropError(Exception):
@@ -92,15 +95,11 @@ class Server:
         fault = self.faults.take(http.method, http.path, entry.user, dict(http.query))
         if fault is not None:
             await self._suffer(fault)
-        if http.path in discovery.HEALTH:
-            entry.status = 200
-            return web.Response(text="ok")
         found = discovery.discover(http.path, http.host) if http.method == "GET" else None
-        if found is not None:
-            if entry.user == ANONYMOUS and http.path != "/version":
-                raise errors.forbidden_path(ANONYMOUS, "get", http.path)
+        if http.path in discovery.HEALTH or found is not None:
+            self.access.check_path(entry.user, http.method.lower(), http.path)
             entry.status = 200
-            return _json(found)
+            return web.Response(text="ok") if found is None else _json(found)
         return await self._resource(http, entry, body, fault)
 
     async def _read(self, http: web.Request, entry: Entry) -> Any:
@@ -124,8 +123,10 @@ class Server:
             entry.body = body
             if isinstance(body, dict):
                 options = body.get("deleteOptions") or {}
-                says = body.get("dryRun") if http.method == "DELETE" else options.get("dryRun")
-                entry.dry_run = entry.dry_run or says == ["All"]
+                if http.method == "DELETE":
+                    entry.dry_run = body.get("dryRun") == ["All"] if body else entry.dry_run
+                else:
+                    entry.dry_run = entry.dry_run or options.get("dryRun") == ["All"]
         return body
 
     async def _suffer(self, fault: Fault) -> None:
@@ -151,19 +152,23 @@ class Server:
     async def _resource(self, http: web.Request, entry: Entry, body: Any, fault: Fault | None) -> web.StreamResponse:
         target = parse_path(http.path)
         if target is None:
-            if entry.user == ANONYMOUS:
-                raise errors.forbidden_path(ANONYMOUS, entry.method.lower(), http.path)
+            unserved = unserved_target(http.path)
+            self._authorize(entry, None if unserved is None else Request(http.method, unserved, dict(http.query)))
+            if unserved is not None and unserved.resource.group in _GROUPS:
+                raise errors.page_not_found()
             entry.status = 404
             return web.Response(status=404, text="404 page not found\n")
         accept = http.headers.get("Accept", "")
-        if accept and "json" not in accept and "*" not in accept and target.subresource != "log":
+        if accept and "json" not in accept and "*" not in accept and target.subresource not in ("log", "exec"):
             raise errors.not_acceptable()
         request = Request(http.method, target, dict(http.query), body, http.content_type, accept)
         if http.method not in ("GET", *WRITES):
-            raise errors.method_not_allowed(target.resource)
-        self.access.check(entry.user, request.verb, target.resource, target.subresource, target.namespace, target.name)
+            raise errors.method_not_allowed()
+        self._authorize(entry, request)
         if target.subresource == "log":
             return self._log(request, entry)
+        if target.subresource == "exec" and http.method in ("GET", "POST"):
+            return await self._exec(http, request, entry)
         if request.is_watch:
             return await self._watch(http, request, entry)
         if target.resource.group == "authorization.k8s.io":
@@ -181,11 +186,19 @@ class Server:
                 return await _half(http, answer)
         return _json(answer, code)
 
+    def _authorize(self, entry: Entry, request: Request | None) -> None:
+        """403 unless the user may do that; without a request it is a path that is no resource."""
+        if request is None:
+            self.access.check_path(entry.user, entry.method.lower(), entry.path)
+            return
+        target = request.target
+        self.access.check(entry.user, request.verb, target.resource, target.subresource, target.namespace, target.name)
+
     def _review(self, request: Request, entry: Entry) -> Object:
         if not isinstance(request.body, dict):
             raise errors.bad_request("the body of the request is not a review")
         resource = request.target.resource
-        reviewed = self.access.review(entry.user, request.body)
+        reviewed = self.access.review(entry.user, resource, request.body)
         return {**reviewed, "kind": resource.kind, "apiVersion": resource.api_version}
 
     def _log(self, request: Request, entry: Entry) -> web.Response:
@@ -200,10 +213,20 @@ class Server:
             path = f"/containerLogs/{target.namespace}/{target.name}/{query.container}"
             text = f'Get "https://{address}:10250{path}": dial tcp {address}:10250: connect: no route to host'
             raise ApiError(500, "InternalError", text)
+        if causes := query.faults():
+            raise errors.invalid(_LOG_OPTIONS, target.name, causes)
         lines = self.nodes.logs.lines(container_id(pod, query))
         entry.status = 200
         body = render(lines, query, self.nodes.timeline.now())
         return web.Response(body=body, content_type="text/plain")
+
+    async def _exec(self, http: web.Request, request: Request, entry: Entry) -> web.StreamResponse:
+        target = request.target
+        pod = self.nodes.registry.get(target.resource, target.namespace, target.name)
+        entry.status = 101
+        response = await execution.serve(http, pod, self.nodes)
+        entry.status = response.status
+        return response
 
     async def _watch(self, http: web.Request, request: Request, entry: Entry) -> web.StreamResponse:
         stream = self.watches.prepare(request)

@@ -4,12 +4,14 @@ Sources: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/ a
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/deployment-v1/ (scale). Called by `api`.
 """
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from demo.cluster import errors
 from demo.cluster.objects import (
     Object,
     clone,
+    disrupted,
     is_deleting,
     labels_of,
     name_of,
@@ -17,6 +19,7 @@ from demo.cluster.objects import (
     pod_is_ready,
     pod_phase,
     rfc3339,
+    uid_of,
 )
 from demo.cluster.patches import apply_patch
 from demo.cluster.registry import DeleteOptions, Registry
@@ -27,13 +30,21 @@ if TYPE_CHECKING:
     from demo.cluster.api import Request
 
 _VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget."
+_SEVERAL_BUDGETS = {
+    "status": "Failure",
+    "message": "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+    "code": 500,
+}
+"""The body of an answer whose HTTP status is 201 all the same."""
 _SCALE = Resource("autoscaling", "v1", "scales", "Scale")
 
 
 def scale(registry: Registry, request: "Request") -> tuple[int, Object]:
     """get, update and patch of autoscaling/v1 Scale."""
     target = request.target
-    obj = registry.get(target.resource, target.namespace, target.name)
+    obj = registry.store.find(target.resource.storage, target.namespace, target.name)
+    if obj is None:
+        raise errors.not_found(target.resource, target.name)
     current = _scale_of(obj)
     if request.verb == "get":
         return 200, current
@@ -44,7 +55,7 @@ def scale(registry: Registry, request: "Request") -> tuple[int, Object]:
     elif request.verb == "patch":
         wanted = apply_patch(current, request.body, request.content_type)
     else:
-        raise errors.method_not_allowed(target.resource)
+        raise errors.method_not_allowed()
     replicas = (wanted.get("spec") or {}).get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise errors.bad_request(
@@ -57,10 +68,14 @@ def scale(registry: Registry, request: "Request") -> tuple[int, Object]:
         raise errors.invalid(_SCALE, target.name, [cause])
     changed = clone(obj)
     changed["spec"]["replicas"] = replicas
-    version = (wanted.get("metadata") or {}).get("resourceVersion")
-    if version:
-        changed["metadata"]["resourceVersion"] = version
-    return 200, _scale_of(registry.update(target.resource, changed, dry_run=request.dry_run))
+    metadata = wanted.get("metadata") or {}
+    if metadata.get("resourceVersion"):
+        changed["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+    if metadata.get("uid", uid_of(obj)) != uid_of(obj):
+        meant = dataclasses.replace(target.resource, plural=f"{target.resource.plural}/scale")
+        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {uid_of(obj)}"
+        raise errors.conflict(meant, target.name, why)
+    return 200, _scale_of(registry.update(target.resource, changed, dry_run=request.dry_run, subresource="scale"))
 
 
 def _scale_of(obj: Object) -> Object:
@@ -85,13 +100,14 @@ def evict(registry: Registry, request: "Request") -> tuple[int, Object]:
     options = body.get("deleteOptions") or {}
     preconditions = options.get("preconditions") or {}
     dry_run = request.dry_run or options.get("dryRun") == ["All"]
-    if not _ignores_budgets(pod):
-        _claim(registry, pod, dry_run=dry_run)
+    if not _ignores_budgets(pod) and not _claim(registry, pod, dry_run=dry_run):
+        return 201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, **_SEVERAL_BUDGETS}
     delete = DeleteOptions(
         grace=options.get("gracePeriodSeconds"),
         uid=preconditions.get("uid") or "",
         resource_version=preconditions.get("resourceVersion") or "",
         dry_run=dry_run,
+        eviction=True,
     )
     if not dry_run and not is_deleting(pod) and not delete.resource_version:
         _mark_disrupted(registry, pod)
@@ -103,25 +119,24 @@ def _ignores_budgets(pod: Object) -> bool:
     return pod_phase(pod) in ("Pending", "Succeeded", "Failed") or is_deleting(pod)
 
 
-def _claim(registry: Registry, pod: Object, *, dry_run: bool) -> None:
+def _claim(registry: Registry, pod: Object, *, dry_run: bool) -> bool:
+    """Take one disruption from the pod's budget; False when there are several, 429 when there is none left."""
     budgets = [
         each
         for each in registry.store.all("poddisruptionbudgets", namespace_of(pod))
         if matches(each["spec"].get("selector"), labels_of(pod))
     ]
     if len(budgets) > 1:
-        raise errors.internal(
-            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        )
+        return False
     if not budgets:
-        return
+        return True
     budget = clone(budgets[0])
     status = budget.get("status") or {}
     healthy, desired = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
     if not pod_is_ready(pod):
         policy = budget["spec"].get("unhealthyPodEvictionPolicy", "IfHealthyBudget")
         if policy == "AlwaysAllow" or (healthy >= desired > 0):
-            return
+            return True
     if status.get("observedGeneration", 0) < budget["metadata"]["generation"]:
         text = f"The disruption budget {name_of(budget)} is still being processed by the server."
         raise errors.too_many_requests(_VIOLATES, 10, [errors.Cause("DisruptionBudget", text)])
@@ -129,22 +144,14 @@ def _claim(registry: Registry, pod: Object, *, dry_run: bool) -> None:
         text = f"The disruption budget {name_of(budget)} needs {desired} healthy pods and has {healthy} currently"
         raise errors.too_many_requests(_VIOLATES, 0, [errors.Cause("DisruptionBudget", text)])
     if dry_run:
-        return
+        return True
     status["disruptionsAllowed"] -= 1
     status.setdefault("disruptedPods", {})[name_of(pod)] = rfc3339(registry.timeline.now())
     registry.update_status(BY_PLURAL["poddisruptionbudgets"], budget, status)
+    return True
 
 
 def _mark_disrupted(registry: Registry, pod: Object) -> None:
-    status = clone(pod.get("status") or {})
-    status.setdefault("conditions", []).append(
-        {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "lastProbeTime": None,
-            "lastTransitionTime": rfc3339(registry.timeline.now()),
-            "reason": "EvictionByEvictionAPI",
-            "message": "Eviction API: evicting",
-        }
-    )
+    now = rfc3339(registry.timeline.now())
+    status = disrupted(pod, now, "EvictionByEvictionAPI", "Eviction API: evicting")
     registry.update_status(BY_PLURAL["pods"], pod, status)

@@ -8,6 +8,9 @@ import re
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+import msgspec
+
+from demo.cluster import policies
 from demo.cluster.errors import Cause
 from demo.cluster.objects import Object, labels_of, name_of, quantity
 from demo.cluster.resources import Resource
@@ -41,20 +44,20 @@ _STATEFUL_SET_UPDATE = (
 )
 
 
+_OTHER_LABELS = "`selector` does not match template `labels`"
+
+
 def required(field: str, text: str = "") -> Cause:
     return Cause("FieldValueRequired", f"Required value: {text}" if text else "Required value", field)
 
 
 def invalid_value(field: str, value: Any, text: str) -> Cause:
-    shown = f'"{value}"' if isinstance(value, str) else _shown(value)
-    return Cause("FieldValueInvalid", f"Invalid value: {shown}: {text}", field)
+    return Cause("FieldValueInvalid", f"Invalid value: {_shown(value)}: {text}", field)
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        inner = ", ".join(f'"{key}":{_shown(each)}' for key, each in value.items())
-        return "{" + inner + "}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    """As JSON, keys in order."""
+    return msgspec.json.encode(value, order="deterministic").decode()
 
 
 def validate(resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
@@ -66,6 +69,8 @@ def validate(resource: Resource, obj: Object, old: Object | None) -> list[Cause]
         causes += _pod_spec(spec, "spec")
         if old is not None:
             causes += _pod_update(spec, old["spec"])
+    elif storage in (policies.POLICIES, policies.BINDINGS):
+        causes += policies.check(storage, spec)
     elif storage in _WITH_TEMPLATE:
         causes += _workload(storage, spec, old)
     elif storage == "cronjobs" and len(str(spec.get("schedule", "")).split()) not in (5, 1):
@@ -116,10 +121,11 @@ def _workload(storage: str, spec: Object, old: Object | None) -> list[Cause]:
 def _selector(spec: Object, template: Object) -> list[Cause]:
     selector = spec.get("selector")
     if not selector:
-        return [required("spec.selector")]
-    labels = labels_of(template) if template.get("metadata") else {}
+        labels = (template.get("metadata") or {}).get("labels") or None
+        return [required("spec.selector"), invalid_value("spec.template.metadata.labels", labels, _OTHER_LABELS)]
+    labels = labels_of(template)
     if not matches(selector, labels):
-        return [invalid_value("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")]
+        return [invalid_value("spec.template.metadata.labels", labels, _OTHER_LABELS)]
     return []
 
 

@@ -117,7 +117,7 @@ class Watches:
 
     def _bookmark(self, request: Request, *, initial_end: bool = False) -> Object:
         resource = request.target.resource
-        metadata: Object = {"resourceVersion": str(self.store.revision), "creationTimestamp": None}
+        metadata: Object = {"resourceVersion": str(self.store.revision)}
         if initial_end:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
         return {

@@ -25,9 +25,11 @@ class DeletePod:
         if found or pod is None:
             return found
         found = _ownership_faults(action, pod, target)
-        headroom = workloads.headroom(target)
-        if workloads.pod_ready(pod) and headroom is not None and headroom < 1:
-            found.append(f"Pod {action.pod.short} is ready, and its PodDisruptionBudget allows no disruption now.")
+        if workloads.pod_ready(pod):
+            found += [
+                f"Pod {action.pod.short} is ready, and PodDisruptionBudget {name} allows no disruption now."
+                for name in workloads.tight_budgets(target)
+            ]
         return found
 
     def plan(self, action: model.DeletePod, target: model.Target, now: datetime) -> model.Plan:

@@ -1,17 +1,20 @@
 """One cluster and one identity: opens the way to an API server and sends every request that Watchkeeper makes to it.
 
 `bot` opens connections (a reading one per cluster, a writing one where it may act) and hands them to `reader.Reader`
-and `writer.Writer`, the only two who send. Timeouts, bounded concurrency, fresh credentials and the translation of
-errors are here, so that neither of the two can forget them. Nothing here logs bodies, headers or tokens.
+and `writer.Writer`, the only two who send, and to `watching.Stream`, which listens. Timeouts, bounded concurrency,
+fresh credentials and the translation of errors are here, so that none of them can forget these. Nothing here logs
+bodies, headers or tokens.
 """
 
 import asyncio
+import contextlib
 import difflib
 import ipaddress
+import socket
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,11 @@ _REFRESH_S = 60.0
 _REFRESH_ENDLESS_S = 600.0
 """The same for a plugin that does not say when its token expires: each time is a process."""
 _PLUGIN_TIMEOUT_S = 30.0
+
+_PIECE = 65536
+"""Most bytes of a stream at a time: some ten ordinary pods, less than a millisecond of decoding."""
+_PROBES = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""A silent peer is asked for a sign of life after 30 s and given up 30 s later (tcp(7)), where the system can do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ class _Credentials:
             return
         self.loader, command = _loader(self.access, what)
         await self._take(what)
-        if command and not hasattr(self.loader, "token") and not hasattr(self.loader, "cert_file"):
+        if command and not getattr(self.loader, "token", None) and not getattr(self.loader, "cert_file", None):
             raise errors.ConfigurationError(what, f"the credential plugin {command!r} gave no credentials")
 
     async def _take(self, what: str) -> None:
@@ -157,7 +165,7 @@ class Connection:
         configuration = _sdk.Configuration()
         credentials = _Credentials(access, configuration)
         await credentials.load()
-        configuration.connection_pool_maxsize = limits.concurrency
+        configuration.connection_pool_maxsize = 0  # `_turns` bounds the calls; streams stay open beside them
         configuration.proxy = _proxy(configuration)
         # Proxies are resolved above: aiohttp's own reading of the environment would also apply a .netrc file.
         configuration.client_session_kwargs = {"trust_env": False, "middlewares": (_sent_once,)}
@@ -223,26 +231,52 @@ class Connection:
                 self.api_client.rest_client.ssl_context.load_cert_chain(configuration.cert_file, configuration.key_file)
 
     async def _send_once(self, request: Request) -> bytes:
+        async with errors.translated(request.what), await self._answer(request, self._timeout) as response:
+            if request.keep_tail is not None:
+                return await _tail(response, request.keep_tail)
+            return await response.read()
+
+    async def _answer(self, request: Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        """The head of a good answer; its body is still to be read, and closed. Call inside `errors.translated`."""
         await self._credentials.refresh()
-        headers = {"Accept": request.accept, "Content-Type": request.content_type}
+        method, url, headers, body, _ = await self.api_client.param_serialize(
+            request.method,
+            request.path,
+            query_params=list(request.query),
+            header_params={"Accept": request.accept, "Content-Type": request.content_type},
+            body=request.body,
+            auth_settings=["BearerToken"],
+        )
+        answer = await self.api_client.call_api(method, url, headers, body, _request_timeout=limits)
+        response: aiohttp.ClientResponse = answer.response
+        if 200 <= response.status < 300:
+            return response
+        async with response:
+            text = await response.content.read(65536)
+            raise errors.from_answer(request.what, response.status, text, response.headers)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: Request, *, within_s: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The body of an answer that does not end by itself (a watch), in small pieces as they come.
+
+        It takes a turn only until it stands, and is given up `within_s` seconds after it was begun. Leaving the block
+        closes its socket at once. Raises ClusterError, also where its body is read inside the block.
+        """
         async with errors.translated(request.what):
-            method, url, headers, body, _ = await self.api_client.param_serialize(
-                request.method,
-                request.path,
-                query_params=list(request.query),
-                header_params=headers,
-                body=request.body,
-                auth_settings=["BearerToken"],
-            )
-            answer = await self.api_client.call_api(method, url, headers, body, _request_timeout=self._timeout)
-            response: aiohttp.ClientResponse = answer.response
-            async with response:
-                if not 200 <= response.status < 300:
-                    text = await response.content.read(65536)
-                    raise errors.from_answer(request.what, response.status, text, response.headers)
-                if request.keep_tail is not None:
-                    return await _tail(response, request.keep_tail)
-                return await response.read()
+            response = await self._begin(request, aiohttp.ClientTimeout(within_s, sock_connect=self._limits.connect_s))
+            try:
+                _probe(response)
+                yield response.content.iter_chunked(_PIECE)
+            finally:
+                response.close()
+
+    async def _begin(self, request: Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        async with self._turns, asyncio.timeout(self._limits.read_s):
+            try:
+                return await self._answer(request, limits)
+            except errors.Unauthorized:
+                await self._renew()
+                return await self._answer(request, limits)
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -260,6 +294,18 @@ async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         if request.method == "GET":
             raise
         raise aiohttp.ClientConnectionError(type(error).__name__) from None
+
+
+def _probe(response: aiohttp.ClientResponse) -> None:
+    """Has the system notice a peer that vanished without a word, as it does when a machine or a route is lost."""
+    connection = response.connection
+    if connection is None or connection.transport is None:
+        return  # the answer was whole at once
+    peer = connection.transport.get_extra_info("socket")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES.items():
+        if hasattr(socket, name):
+            peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _tail(response: aiohttp.ClientResponse, keep: int) -> bytes:

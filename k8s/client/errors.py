@@ -36,6 +36,14 @@ _MESSAGE_CAP = 2000
 
 
 _ACCESS_RULES = re.compile(r'User "[^"]*" cannot ')
+_ANONYMOUS = 'User "system:anonymous"'
+_PLAIN = b"Client sent an HTTP request to an HTTPS server"
+"""What Go's server answers, with 400 and as plain text."""
+
+_UNKNOWN_ISSUER = "it is not signed by the kubeconfig's certificate-authority (or, without one, by one of the system's)"
+_OTHER_NAME = "the server's URL should have a name of its certificate, or tls-server-name should say one"
+_REFUSED = "these credentials are wrong, expired or revoked: renew the kubeconfig's token, certificate or plugin login"
+_NO_CREDENTIALS = "the request had no credentials: the kubeconfig's user has no token and no certificate that is taken"
 
 
 class ClusterError(Exception):
@@ -146,6 +154,12 @@ def from_answer(what: str, code: int, body: bytes, headers: Mapping[str, str]) -
     """The error for an answer whose HTTP status is not 2xx."""
     status = _parsed(body)
     message = (status.message or f"the server answered HTTP {code}")[:_MESSAGE_CAP]
+    if code == 400 and _PLAIN in body:
+        return Rejected(what, "the server speaks HTTPS, and the kubeconfig's server says http://")
+    if code == 401:
+        return Unauthorized(what, f"{message}; {_REFUSED}")
+    if code == 403 and _ANONYMOUS in message:
+        return Forbidden(what, f"{message}; {_NO_CREDENTIALS}")
     if code == 403:
         # Access rules say `… is forbidden: User "x" cannot …`; quota, pod security and webhooks share the code.
         by_rules = not status.message or _ACCESS_RULES.search(message)
@@ -156,7 +170,7 @@ def from_answer(what: str, code: int, body: bytes, headers: Mapping[str, str]) -
         return Throttled(what, message, retry_after=_seconds(headers, status))
     if code >= 500:
         return ServerFault(what, message)
-    plain: dict[int, type[ClusterError]] = {401: Unauthorized, 404: NotFound, 405: NotFound, 409: Conflict}
+    plain: dict[int, type[ClusterError]] = {404: NotFound, 405: NotFound, 409: Conflict}
     if code >= 400:
         return plain.get(code, Rejected)(what, message)
     return Malformed(what, message)
@@ -201,7 +215,7 @@ def _unconnected(error: Exception) -> str:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "could not connect in time"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is not trusted ({_first_line(error.certificate_error)})"
+        return _untrusted(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return f"no TLS connection ({type(error.os_error).__name__})"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -209,6 +223,12 @@ def _unconnected(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"could not connect to {error.host}:{error.port} ({error.os_error.strerror or 'no route'})"
     return "could not connect"
+
+
+def _untrusted(error: Exception) -> str:
+    reason = str(getattr(error, "verify_message", "")) or _first_line(error)  # the one is set by OpenSSL alone
+    hint = _OTHER_NAME if "mismatch" in reason else _UNKNOWN_ISSUER if "issuer" in reason or "self" in reason else ""
+    return f"its certificate is not trusted ({reason.rstrip('.')})" + (f": {hint}" if hint else "")
 
 
 def _from_sdk(what: str, error: Any) -> ClusterError:

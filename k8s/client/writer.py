@@ -63,7 +63,10 @@ def _request(
             return connection.Request(what, "PATCH", path, query, _pinned(body, ref, resource_version), _MERGE)
         case ("delete", None, None):
             preconditions = {"uid": ref.uid} | ({"resourceVersion": resource_version} if resource_version else {})
-            options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+            options: model.Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+            if ("dryRun", "All") in query:
+                # Where a body has the options, the server ignores those of the query: without this the pod would go.
+                options["dryRun"] = ["All"]
             return connection.Request(what, "DELETE", resources.path_of(ref), query, options)
         case _:
             raise ValueError(f"not a well-formed operation: {op.verb}/{op.patch_type} on {ref}")

@@ -75,7 +75,7 @@ def detect(snapshot: model.Snapshot, index: model.Index) -> Iterator[model.Findi
                 continue
             events = symptoms.container_events(pod, container, index, ("Failed", "InspectFailed", "ErrImageNeverPull"))
             answer, kind = _answer(container, events)
-            registry = _registry(container.image)
+            registry = phrases.clip(phrases.registry(container.image))
             since = symptoms.earliest(now, *map(symptoms.first_seen, events))
             yield symptoms.pod_finding(
                 IMAGE_PULL,
@@ -109,10 +109,3 @@ def _classify(text: str, image: str) -> str:
     words = text[:4096].replace(image, " ") if image else text[:4096]
     lowered = words.lower()
     return next((kind for kind, pattern in _CLASSES if pattern.search(lowered)), "unknown")
-
-
-def _registry(image: str) -> str:
-    """The host that an image reference names, else Docker Hub (https://github.com/distribution/reference)."""
-    first, slash, _ = image.partition("/")
-    named = slash and ("." in first or ":" in first or first == "localhost")
-    return phrases.clip(first) if named else "docker.io"

@@ -1,10 +1,10 @@
 """Unschedulable: a pod for which the scheduler finds no node. Called by `k8s.detection`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from k8s import model, objects, phrases, symptoms
+from k8s import containers, model, objects, phrases, symptoms
 
 UNSCHEDULABLE = symptoms.KindInfo(
     kind="Unschedulable",
@@ -19,8 +19,8 @@ KINDS = (UNSCHEDULABLE,)
 kinds: tuple[str, ...] = tuple(info.kind for info in KINDS)
 reads: tuple[str, ...] = ("pods",)
 
-_PREEMPTION = "preemption:"
-"""From here on a scheduler's message tells whether evicting others would help: no cause."""
+_REMEDIES = re.compile(r"[,.]? *(no new claims to deallocate|preemption:)", re.IGNORECASE)
+"""From here on a scheduler's message tells whether giving up a device or evicting others would help: no cause."""
 
 _INSUFFICIENT = re.compile(r"insufficient ([a-z0-9./_-]{1,253})")
 
@@ -42,7 +42,6 @@ _SAYINGS = {
     "gpu": "not enough GPUs are free",
     "cpu": "not enough CPU is free",
     "memory": "not enough memory is free",
-    "resource": "a resource that it asks for is not free",
     "too-many-pods": "the nodes hold as many pods as they may",
     "affinity": "no node matches its selector, affinity or spread rules",
     "taint": "the nodes have taints that it does not tolerate",
@@ -69,14 +68,16 @@ def _unschedulable(
 ) -> model.Finding:
     classes = _classify(condition.message or "")
     asked = _asked(pod)
-    said = phrases.clip((condition.message or "").partition(_PREEMPTION)[0])
-    wants = f" It asks for {asked['asked']}." if asked else ""
+    said = phrases.clip(_REMEDIES.split(condition.message or "", maxsplit=1)[0])
+    short = _short(condition.message or "", classes)
+    saying = f"not enough {phrases.clip(short)} is free" if classes[0] == "resource" else _SAYINGS[classes[0]]
+    wants = f" It asks for {asked['asked']}." if asked and short and short != "pods" else ""
     return symptoms.pod_finding(
         UNSCHEDULABLE,
         pod,
         index,
         since=_since(pod, condition, snapshot),
-        message=f"Pod {pod.metadata.name} cannot be scheduled: {_SAYINGS[classes[0]]}."
+        message=f"Pod {pod.metadata.name} cannot be scheduled: {saying}."
         f'{wants} The scheduler says: "{said.rstrip(".") or "nothing"}".',
         cause=classes[0],
         facts={
@@ -84,6 +85,7 @@ def _unschedulable(
             "class": classes[0],
             "classes": ",".join(classes),
             "said": phrases.clip(condition.message),
+            "short": short,
         }
         | asked,
     )
@@ -113,13 +115,22 @@ def _since(pod: objects.Pod, condition: objects.Condition, snapshot: model.Snaps
 
 def _classify(message: str) -> list[str]:
     """The classes of a scheduler's message, most telling first."""
-    lowered = message[:4096].lower().partition(_PREEMPTION)[0]
+    lowered = _REMEDIES.split(message[:4096].lower(), maxsplit=1)[0]
     classes = {_resource_class(match[1].rstrip(".")) for match in _INSUFFICIENT.finditer(lowered)}
     for part in lowered.split(","):
         classes.add(next((name for name, pattern in _CLASSES if pattern.search(part)), "other"))
     if len(classes) > 1:
         classes.discard("other")
     return sorted(classes, key=_PRIORITY.index)
+
+
+def _short(message: str, classes: Sequence[str]) -> str:
+    """The resource that is short, by its own name: `cpu`, `nvidia.com/gpu`, `pods`; empty where none explains it."""
+    if classes[0] == "too-many-pods":
+        return "pods"
+    lowered = _REMEDIES.split(message[:4096].lower(), maxsplit=1)[0]
+    named = (match[1].rstrip(".") for match in _INSUFFICIENT.finditer(lowered))
+    return next((name for name in named if _resource_class(name) == classes[0]), "")
 
 
 def _resource_class(resource: str) -> str:
@@ -129,36 +140,16 @@ def _resource_class(resource: str) -> str:
 
 
 def _asked(pod: objects.Pod) -> dict[str, str]:
-    """What the scheduler must find free: `asked_cpu`, `asked_memory`, other resources by name, and all as one phrase.
-
-    The sum over containers and sidecars, or one init container where that asks for more
-    (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers).
-    """
-    total: dict[str, float] = {}
-    peak: dict[str, float] = {}
-    for container in pod.spec.init_containers or ():
-        for name, value in _requests(container):
-            if container.restart_policy == "Always":
-                total[name] = total.get(name, 0.0) + value
-            else:
-                peak[name] = max(peak.get(name, 0.0), value)
-    for container in pod.spec.containers or ():
-        for name, value in _requests(container):
-            total[name] = total.get(name, 0.0) + value
-    asked = {name: max(total.get(name, 0.0), peak.get(name, 0.0)) for name in total | peak}
+    """What must be found free: `asked_cpu`, `asked_memory`, `asked_nvidia.com/gpu` …, and all as one phrase."""
+    asked = containers.requested(pod)
     facts: dict[str, str] = {}
     said: list[str] = []
     for name, written, what in (("cpu", phrases.cores, "CPU"), ("memory", phrases.size, "memory")):
         if value := asked.pop(name, 0.0):
             facts[f"asked_{name}"] = written(value)
             said.append(f"{written(value)} {what}")
-    said += [f"{value:g} {name}" for name, value in sorted(asked.items()) if value]
+    for name, value in sorted(asked.items()):
+        if value:
+            facts[f"asked_{name}"] = f"{value:g}"
+            said.append(f"{value:g} {name}")
     return facts | {"asked": phrases.clip(", ".join(said))} if said else {}
-
-
-def _requests(container: objects.Container) -> Iterator[tuple[str, float]]:
-    requests = container.resources.requests if container.resources is not None else None
-    for name, text in (requests or {}).items():
-        value = phrases.quantity(text)
-        if value is not None:
-            yield name, value

@@ -118,7 +118,7 @@ class Failing:
     async def _fail(self, *_: Any, **__: Any) -> Any:
         raise cluster_errors.Throttled("patch Deployment payments/api", "too many requests")
 
-    dry_run = execute = look = _fail
+    lacking = dry_run = execute = look = _fail
 
 
 async def test_cluster_errors_of_a_hand_are_told_in_the_products_words(world: worlds.World) -> None:
@@ -143,6 +143,6 @@ async def test_cluster_errors_of_a_hand_are_told_in_the_products_words(world: wo
             fence=lambda: asyncio.sleep(0, True),
         )
 
-    for ask in (lambda: hand.dry_run(plan), execute, lambda: hand.look(plan.action, ())):
+    for ask in (lambda: hand.lacking(plan), lambda: hand.dry_run(plan), execute, lambda: hand.look(plan.action, ())):
         with pytest.raises(errors.ClusterUnavailable, match="patch Deployment payments/api: too many requests"):
             await ask()

@@ -57,6 +57,12 @@ class Places:
             yield
 
 
+def of(kubeconfig: Path) -> Places | None:
+    """The places of the cluster of ours whose administrator's kubeconfig this is; None for any other kubeconfig."""
+    found = Places(default().cache, kubeconfig.resolve().parent)
+    return found if found.kubeconfig == kubeconfig.resolve() and found.record.is_file() else None
+
+
 def default(state: str = "", cache: str = "") -> Places:
     """The usual places, by the XDG base directories; either can be given."""
     home = Path.home()

@@ -18,6 +18,8 @@ from tests.cluster.saying import Failed
 
 TERM_WAIT = 20.0
 """Seconds that a process has to end by itself."""
+_CHILDREN: list["subprocess.Popen[bytes]"] = []
+"""Those that this process started and that run: they may outlive it, and a forgotten Popen of one would complain."""
 
 
 class Processes:
@@ -44,6 +46,7 @@ class Processes:
                 env=_environ() | own,
                 start_new_session=True,
             )
+        _CHILDREN.append(process)
         identity = {"pid": process.pid, "started": psutil.Process(process.pid).create_time()}
         self._file(name).write_text(json.dumps({**identity, "command": arguments, "environ": own}))
 
@@ -52,19 +55,18 @@ class Processes:
         kept = json.loads(self._file(name).read_text())
         self.start(name, kept["command"], kept["environ"])
 
-    def stop(self, name: str, *, kill: bool = False) -> None:
+    def stop(self, name: str, *, kill: bool = False, within: float = TERM_WAIT) -> None:
         """End it: by SIGTERM, and by SIGKILL where that does not help in time. Nothing where it does not run."""
-        process = self._process(name)
-        if process is None:
-            return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if not kill:
-                process.terminate()
-                _, alive = psutil.wait_procs([process], TERM_WAIT)
-                if not alive:
-                    return
-            process.kill()
-            process.wait(TERM_WAIT)
+        for forced in (True,) if kill else (False, True):
+            process = self._process(name)
+            if process is None:
+                break
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill() if forced else process.terminate()
+            until = time.monotonic() + within
+            while self.alive(name) and time.monotonic() < until:
+                time.sleep(0.05)
+        _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
     def alive(self, name: str) -> bool:
         return self._process(name) is not None

@@ -49,7 +49,10 @@ def run(where: places.Places, kubeconfig: str, workers: int, rest: Sequence[str]
 
 def _pytest(kubeconfig: str, workers: int, rest: Sequence[str]) -> int:
     common = [sys.executable, "-m", "pytest", f"--kubeconfig={kubeconfig}", f"--timeout={TIMEOUT}"]
-    parts = (("real and not alone", ["-n", str(workers), "--dist", "worksteal"]), ("real and alone", []))
+    parts: tuple[tuple[str, list[str]], ...] = (
+        ("real and not alone", ["-n", str(workers), "--dist", "worksteal"]),
+        ("real and alone", []),
+    )
     codes = []
     for marks, options in parts:
         with timed(f"ran the stories that are {marks}"):

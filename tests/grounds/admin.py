@@ -106,9 +106,9 @@ class Admin:
     @contextlib.asynccontextmanager
     async def open(cls, kubeconfig: Path, context: str = "", namespace: str = "default") -> AsyncIterator[Self]:
         """Connects by a context of a kubeconfig (the current one when empty): token, or client certificate, and CA."""
-        cluster, user = _access(kubeconfig, context)
-        server = str(cluster["server"]).rstrip("/") + "/"
-        connector = aiohttp.TCPConnector(ssl=_tls(cluster, user, kubeconfig.parent))
+        _, user = _access(kubeconfig, context)
+        server, tls = way(kubeconfig, context)
+        connector = aiohttp.TCPConnector(ssl=tls)
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         async with aiohttp.ClientSession(server, connector=connector, headers=headers, timeout=_TIMEOUT) as session:
             yield cls(session, namespace)
@@ -306,6 +306,12 @@ def _refusal(status: int, answer: bytes) -> Refused:
 
 
 # --- kubeconfig
+
+
+def way(kubeconfig: Path, context: str) -> tuple[str, ssl.SSLContext | bool]:
+    """The URL of a context's server, with a slash at its end, and what the connection to it is checked with."""
+    cluster, user = _access(kubeconfig, context)
+    return str(cluster["server"]).rstrip("/") + "/", _tls(cluster, user, kubeconfig.parent)
 
 
 def _access(kubeconfig: Path, context: str) -> tuple[Object, Object]:

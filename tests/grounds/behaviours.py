@@ -19,7 +19,21 @@ HEALTHY = "/tmp/healthy"
 UNHEALTHY = f"cat: can't open '{HEALTHY}': No such file or directory"
 """What busybox's cat answers such a probe where the file is not there."""
 
-Name = Literal["serving", "needs-env", "eats-memory", "never-ready", "forgets-healthy", "fails", "finishes", "floods"]
+Name = Literal[
+    "serving",
+    "needs-env",
+    "eats-memory",
+    "never-ready",
+    "ready-with-env",
+    "forgets-healthy",
+    "fails",
+    "finishes",
+    "finishes-with-env",
+    "floods",
+    "floods-then-fails",
+    "one-line",
+    "garbles",
+]
 MIB = 1024 * 1024
 _ENOUGH = 192 * MIB
 _FLOOD = "ERROR  upstream did not answer, trying again at once, and again, and again, and again"
@@ -61,6 +75,11 @@ def never_ready() -> Behaviour:
     return Behaviour("never-ready")
 
 
+def ready_with_env(name: str) -> Behaviour:
+    """Runs; it has what the probe asks for only where the variable is set. Read at the start, as any process does."""
+    return Behaviour("ready-with-env", (name,))
+
+
 def forgets_healthy(after: int) -> Behaviour:
     """Runs well for so many seconds of the cluster; then it lives on without what the probes ask for."""
     return Behaviour("forgets-healthy", (str(after),))
@@ -76,15 +95,37 @@ def finishes(*lines: str) -> Behaviour:
     return Behaviour("finishes", lines)
 
 
+def finishes_with_env(name: str) -> Behaviour:
+    """Is done where the variable is set; else it ends as `needs_env` does."""
+    return Behaviour("finishes-with-env", (name,))
+
+
 def floods() -> Behaviour:
     """Runs well, and logs without end, as fast as a shell can."""
     return Behaviour("floods")
+
+
+def floods_then_fails(after: int, line: str, code: int = 1) -> Behaviour:
+    """Logs as fast as a shell can for so many seconds of the cluster, then this line, and ends with that code."""
+    return Behaviour("floods-then-fails", (str(after), line, str(code)))
+
+
+def one_line() -> Behaviour:
+    """Runs, logs for ever and as fast as a shell can, and never ends its line. It is not ready."""
+    return Behaviour("one-line")
+
+
+def garbles(line: str, code: int = 1) -> Behaviour:
+    """Logs bytes that are no text (in the simulation, which knows text only, what a reader makes of them), then this
+    line, and ends with that code."""
+    return Behaviour("garbles", (line, str(code)))
 
 
 # --- as scripts -----------------------------------------------------------------------------------------------------
 
 _STARTING = ("INFO  starting", "INFO  serving")
 _ACCESS = "INFO  GET /healthz 200"
+_DONE = "INFO  done"
 
 
 def _say(*lines: str) -> str:
@@ -110,8 +151,12 @@ def _traceback(name: str) -> tuple[str, ...]:
     )
 
 
-def _needs_env_script(name: str) -> str:
-    return f'if [ -z "${{{name}}}" ]; then\n{_say(*_traceback(name))}\nexit 1\nfi\n{_SERVE}'
+def _needs_env_script(name: str, then: str = _SERVE) -> str:
+    return f'if [ -z "${{{name}}}" ]; then\n{_say(*_traceback(name))}\nexit 1\nfi\n{then}'
+
+
+def _ready_with_env_script(name: str) -> str:
+    return f'{_say(*_STARTING)}\nif [ -n "${{{name}}}" ]; then touch {HEALTHY}; fi\n{_LIVE}'
 
 
 def _eats_memory_script() -> str:
@@ -124,15 +169,34 @@ def _forgets_script(after: str) -> str:
     return f"{_say(*_STARTING)}\ntouch {HEALTHY}\n{_rest(int(after))}\nrm {HEALTHY}\n{_LIVE}"
 
 
+_GARBAGE = r"\000\001\377\376\302\033[31mred\033[0m\r\342\202\355\240\200"
+"""NUL, controls, colours and a lone carriage return, and what UTF-8 never is: 0xff, half a character, a surrogate."""
+
+
+def _flood_then_fail_script(after: str, line: str, code: str) -> str:
+    """A flood of its own process, which is ended from outside: looking at a clock would slow it down."""
+    flood = f"while :; do {_say(_FLOOD)}; done & flood=$!"
+    return f"{flood}\n{_rest(int(after))}\nkill $flood\n{_say(line)}\nexit {int(code)}"
+
+
+def _garbling_script(line: str, code: str) -> str:
+    return f"printf '{_GARBAGE}\\n{_GARBAGE}'\nprintf '\\n'\n{_say(line)}\nexit {int(code)}"
+
+
 _SCRIPTS: Mapping[Name, Callable[..., str]] = {
     "serving": lambda: _SERVE,
     "needs-env": _needs_env_script,
     "eats-memory": _eats_memory_script,
     "never-ready": lambda: f"{_say(*_STARTING)}\n{_LIVE}",
+    "ready-with-env": _ready_with_env_script,
     "forgets-healthy": _forgets_script,
     "fails": lambda code, *lines: f"{_say(*lines)}\nexit {int(code)}",
     "finishes": lambda *lines: _say(*lines),
+    "finishes-with-env": lambda name: _needs_env_script(name, _say(_DONE)),
     "floods": lambda: f"{_say(*_STARTING)}\ntouch {HEALTHY}\nwhile :; do {_say(_FLOOD)}; done",
+    "floods-then-fails": _flood_then_fail_script,
+    "one-line": lambda: f"while :; do printf '%s' {shlex.quote(_FLOOD)}; done",
+    "garbles": _garbling_script,
 }
 
 
@@ -143,12 +207,22 @@ def _at_once(*lines: str) -> tuple[tuple[float, str], ...]:
     return tuple((0.1, line) for line in lines)
 
 
-_WELL = images.Run(lines=_at_once(*_STARTING), repeat=(_ACCESS,), probe_error=UNHEALTHY)
+_HAS_FILE = (0.1, HEALTHY, "")
+_WELL = images.Run(lines=_at_once(*_STARTING), repeat=(_ACCESS,), files=(_HAS_FILE,))
 
 
-def _needs_env(name: str) -> images.Program:
-    crash = images.Run(lines=_at_once(*_traceback(name)), exit_after=0.5, exit_code=1)
-    return lambda launch: _WELL if launch.env.get(name) else crash
+_NEVER_READY = images.Run(
+    lines=_at_once(*_STARTING), repeat=(_ACCESS,), ready_after=None, live_until=0.0, probe_error=UNHEALTHY
+)
+_FINISHED = images.Run(lines=_at_once(_DONE), exit_after=0.5)
+
+
+def _with_env(name: str, well: images.Run, without: images.Run) -> images.Program:
+    return lambda launch: well if launch.env.get(name) else without
+
+
+def _crash(name: str) -> images.Run:
+    return images.Run(lines=_at_once(*_traceback(name)), exit_after=0.5, exit_code=1)
 
 
 def _eats_memory(launch: images.Launch) -> images.Run:
@@ -161,9 +235,7 @@ def _eats_memory(launch: images.Launch) -> images.Run:
 
 def _forgets(after: str) -> images.Program:
     until = float(after)
-    found = images.Run(
-        lines=_at_once(*_STARTING), repeat=(_ACCESS,), ready_until=until, live_until=until, probe_error=UNHEALTHY
-    )
+    found = images.Run(lines=_at_once(*_STARTING), repeat=(_ACCESS,), files=(_HAS_FILE, (until, HEALTHY, None)))
     return lambda _: found
 
 
@@ -175,17 +247,30 @@ def _always(run: images.Run) -> Callable[[], images.Program]:
     return lambda: lambda _: run
 
 
+def _floods_then_fails(after: str, line: str, code: str) -> images.Program:
+    times = 2000
+    flood = tuple((float(after) * number / times, _FLOOD) for number in range(times))
+    found = images.Run(lines=(*flood, (float(after), line)), exit_after=float(after) + 0.1, exit_code=int(code))
+    return lambda _: found
+
+
+def _garbles(line: str, code: str) -> images.Program:
+    garbage = "\x00\x01\ufffd\ufffd\ufffd\x1b[31mred\x1b[0m\r\ufffd\ufffd"
+    return _ends(code, garbage, garbage, line)
+
+
 _PROGRAMS: Mapping[Name, Callable[..., images.Program]] = {
     "serving": _always(_WELL),
-    "needs-env": _needs_env,
+    "needs-env": lambda name: _with_env(name, _WELL, _crash(name)),
     "eats-memory": lambda: _eats_memory,
-    "never-ready": _always(
-        images.Run(
-            lines=_at_once(*_STARTING), repeat=(_ACCESS,), ready_after=None, live_until=0.0, probe_error=UNHEALTHY
-        )
-    ),
+    "never-ready": _always(_NEVER_READY),
+    "ready-with-env": lambda name: _with_env(name, _WELL, _NEVER_READY),
     "forgets-healthy": _forgets,
     "fails": _ends,
     "finishes": lambda *lines: _ends("0", *lines),
+    "finishes-with-env": lambda name: _with_env(name, _FINISHED, _crash(name)),
     "floods": _always(images.Run(lines=_at_once(*_STARTING), repeat=(_FLOOD,), period=0.01)),
+    "floods-then-fails": _floods_then_fails,
+    "one-line": _always(images.Run(lines=_at_once(_FLOOD * 20_000), ready_after=None)),
+    "garbles": _garbles,
 }

@@ -131,18 +131,29 @@ class Ground(abc.ABC):
         """The API server is stopped inside, and is back with all that it knew afterwards. Feature `restart`."""
 
     @abc.abstractmethod
+    def silence(self) -> AbstractAsyncContextManager[str]:
+        """A node (its name is given) reports nothing inside, as one whose machine is lost. Feature `restart`."""
+
+    @abc.abstractmethod
     async def expire(self) -> None:
         """Resource versions and continue tokens of before are 410 Gone from now on."""
 
     @abc.abstractmethod
     async def exec(self, pod: str, *argv: str) -> str:
-        """What a command prints that a person runs in a pod by `kubectl exec`. Feature `kubelet`."""
+        """What a command prints that a person runs in a pod by `kubectl exec`. Feature `behaviours`."""
 
     # --- what was done
 
     @abc.abstractmethod
     async def attempts(self) -> list[Write]:
         """All writes that the bot's writing identity asked for in the namespace, in order; dry runs are none.
+
+        Feature `journal`.
+        """
+
+    @abc.abstractmethod
+    async def asked(self) -> list[Write]:
+        """All that the bot's writing identity ever asked for but reads: dry runs too, and reviews of its own rights.
 
         Feature `journal`.
         """

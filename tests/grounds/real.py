@@ -1,4 +1,4 @@
-"""A real cluster as a ground: the one that tests/cluster starts, or any other that a kubeconfig names.
+"""A real cluster as a ground: one that tests/cluster starts, or any other that a kubeconfig names.
 
 Each story gets a namespace of its own, and in it a reader, a writer and an approver with exactly the rights of
 deploy/rbac.yaml, by roles of their own, so that a story may take a right away. Stories run beside each other on it.
@@ -37,8 +37,7 @@ class Real(ground.Ground):
     def __init__(self, kubeconfig: Path, folder: Path) -> None:
         self.namespace = f"wk-{secrets.token_hex(3)}"
         self._folder = folder
-        self._where = places.default()
-        self._own = kubeconfig.resolve() == self._where.kubeconfig.resolve()
+        self._where = places.of(kubeconfig)
         self._rights: dict[Person, Objects] = {}
 
     @classmethod
@@ -61,7 +60,7 @@ class Real(ground.Ground):
     def _features(self, nodes: Objects) -> list[ground.Feature]:
         played = any("kwok" in node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes)
         features: list[ground.Feature] = [] if played else ["kubelet"]
-        if self._own:
+        if self._where is not None:
             features += ["restart", "journal"]
         if len(nodes) > 1:
             features += ["nodes"]
@@ -122,7 +121,7 @@ class Real(ground.Ground):
     def container(
         self, behaviour: behaviours.Behaviour, *, name: str = "app", version: str = "v1", **fields: Any
     ) -> Object:
-        image = f"{images.REPOSITORY}:{version}" if self._own else _NETWORK_BUSYBOX[version]
+        image = f"{images.REPOSITORY}:{version}" if self._where is not None else _NETWORK_BUSYBOX[version]
         return manifests.container(name, image, command=("sh", "-c", behaviour.script()), **fields)
 
     def missing_image(self) -> str:
@@ -185,12 +184,27 @@ class Real(ground.Ground):
 
     @contextlib.asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
+        """A kubelet is back within seconds; what plays nodes takes minutes to find back, so it is started anew."""
         cluster = self._cluster()
         await asyncio.to_thread(cluster.stop, "kube-apiserver")
         try:
             yield
         finally:
             await asyncio.to_thread(cluster.start, "kube-apiserver")
+            if not self.has("kubelet"):
+                await asyncio.to_thread(cluster.stop, "kwok")
+                await asyncio.to_thread(cluster.start, "kwok")
+
+    @contextlib.asynccontextmanager
+    async def silence(self) -> AsyncIterator[str]:
+        """Where nodes are played, all of them are silent at once."""
+        cluster = self._cluster()
+        agent = "kubelet" if self.has("kubelet") else "kwok"
+        await asyncio.to_thread(cluster.stop, agent)
+        try:
+            yield self.node_names[0]
+        finally:
+            await asyncio.to_thread(cluster.start, agent)
 
     async def expire(self) -> None:
         """Compacts etcd, and starts the API server anew, whose cache would know the old versions still."""
@@ -204,7 +218,7 @@ class Real(ground.Ground):
         return await self.admin.exec(pod, *argv)
 
     def _cluster(self) -> clusters.Cluster:
-        if not self._own:
+        if self._where is None:
             raise ground.Lacking("its API server is not ours to stop")
         return clusters.Cluster(self._where)
 
@@ -212,19 +226,26 @@ class Real(ground.Ground):
 
     async def attempts(self) -> list[ground.Write]:
         """From the API server's audit log, which is written before a request is answered."""
-        if not self._own:
-            raise ground.Lacking("its audit log is not ours to read")
-        return await asyncio.to_thread(self._from_audit_log)
+        events = await self._of_the_writer()
+        return [_write(event) for event in events if _is_write(event, self.namespace)]
 
-    def _from_audit_log(self) -> list[ground.Write]:
+    async def asked(self) -> list[ground.Write]:
+        return [_write(event) for event in await self._of_the_writer() if event["stage"] != "RequestReceived"]
+
+    async def _of_the_writer(self) -> Objects:
+        if self._where is None:
+            raise ground.Lacking("its audit log is not ours to read")
+        return await asyncio.to_thread(self._from_audit_log, self._where.audit_log)
+
+    def _from_audit_log(self, path: Path) -> Objects:
         user = f"system:serviceaccount:{self.namespace}:{_account('writer')}"
         found = []
-        with self._where.audit_log.open() as log:
+        with path.open() as log:
             for line in log:
                 if user in line:
                     event = json.loads(line)
-                    if event["user"]["username"] == user and _is_write(event, self.namespace):
-                        found.append(_write(event))
+                    if event["user"]["username"] == user:
+                        found.append(event)
         return found
 
 
@@ -266,10 +287,16 @@ def _write_kubeconfig(source: Path, target: Path, user: str, token: str) -> None
 def _is_write(event: Mapping[str, Any], namespace: str) -> bool:
     asked = event.get("objectRef") or {}
     return (
-        event["stage"] in ("ResponseComplete", "Panic")
-        and asked.get("namespace") == namespace
-        and "dryRun=" not in event["requestURI"]
+        event["stage"] in ("ResponseComplete", "Panic") and asked.get("namespace") == namespace and not _dry_run(event)
     )
+
+
+def _dry_run(event: Mapping[str, Any]) -> bool:
+    """Of a delete that has options in its body, the API server reads none from the query."""
+    options = event.get("requestObject") or {}
+    if event["verb"] == "delete" and options:
+        return bool(options.get("dryRun"))
+    return "dryRun=" in event["requestURI"]
 
 
 def _write(event: Mapping[str, Any]) -> ground.Write:

@@ -128,15 +128,28 @@ class Simulated(ground.Ground):
         finally:
             self.cluster.faults.unreachable = False
 
+    @contextlib.asynccontextmanager
+    async def silence(self) -> AsyncIterator[str]:
+        name = self.node_names[0]
+        self.cluster.nodes.lose(name)
+        try:
+            yield name
+        finally:
+            self.cluster.nodes.recover(name)
+
     async def expire(self) -> None:
         self.cluster.compact()
 
     async def exec(self, pod: str, *argv: str) -> str:
-        raise ground.Lacking(f"no container runs here, so there is no {argv[0]} in {pod}")
+        return await self.admin.exec(pod, *argv)
 
     async def attempts(self) -> list[ground.Write]:
         entries = (entry for entry in self.cluster.journal.attempts if entry.user == WRITER)
         return [found for entry in entries if (found := self._write(entry)) is not None]
+
+    async def asked(self) -> list[ground.Write]:
+        entries = (entry for entry in self.cluster.journal if entry.user == WRITER and entry.method in _VERBS)
+        return [ground.Write(_VERBS[entry.method], entry.path, "", entry.user, entry.status) for entry in entries]
 
     def _write(self, entry: Entry) -> ground.Write | None:
         target = parse_path(entry.path)

@@ -18,11 +18,15 @@ ENDING = {
     "fails": behaviours.fails("it's $HOME", 'a "quoted" \\n line', code=3),
     "finishes": behaviours.finishes("first", "second"),
     "lacks its variable": behaviours.needs_env("DB_URL"),
+    "cannot finish without its variable": behaviours.finishes_with_env("DB_URL"),
+    "finishes with its variable": behaviours.finishes_with_env("HOME"),
 }
 LIVING = {
     "serves": behaviours.serving(),
     "has its variable": behaviours.needs_env("HOME"),
     "is never ready": behaviours.never_ready(),
+    "is ready with its variable": behaviours.ready_with_env("HOME"),
+    "is not ready without its variable": behaviours.ready_with_env("DB_URL"),
     "floods": behaviours.floods(),
 }
 
@@ -78,7 +82,7 @@ async def running(behaviour: behaviours.Behaviour, folder: Path) -> AsyncIterato
 async def test_what_ends_says_the_same_and_ends_with_the_same_code(
     behaviour: behaviours.Behaviour, tmp_path: Path
 ) -> None:
-    run = behaviour.program()(launched())
+    run = behaviour.program()(launched(HOME="/root"))
     async with running(behaviour, tmp_path) as container:
         assert await container.ended() == run.exit_code
         assert container.lines() == [line for _, line in run.lines]
@@ -105,6 +109,35 @@ async def test_the_file_of_the_probe_goes_away_by_itself(tmp_path: Path) -> None
         await container.comes_to(lambda: not container.healthy())
         container.process.terminate()
         assert await container.ended() == 0
+
+
+async def test_a_flood_that_fails_ends_with_its_last_words(tmp_path: Path) -> None:
+    last = "ERROR  it's full"
+    run = behaviours.floods_then_fails(1, last, code=4).program()(launched())
+    async with running(behaviours.floods_then_fails(1, last, code=4), tmp_path) as container:
+        assert await container.ended() == run.exit_code == 4
+        said = container.lines()
+    assert said[-1] == run.lines[-1][1] == last
+    assert set(said[:-1]) == {line for _, line in run.lines[:-1]}
+    assert len(said) > 1000
+
+
+async def test_one_line_goes_on_and_on(tmp_path: Path) -> None:
+    async with running(behaviours.one_line(), tmp_path) as container:
+        await container.comes_to(lambda: (tmp_path / "said").stat().st_size > 100_000)
+        container.process.terminate()
+        assert await container.ended() == 0
+    assert b"\n" not in (tmp_path / "said").read_bytes()
+
+
+async def test_garbage_is_what_no_text_is_and_its_last_line_is_one(tmp_path: Path) -> None:
+    async with running(behaviours.garbles("ERROR  no index", code=5), tmp_path) as container:
+        assert await container.ended() == 5
+    said = (tmp_path / "said").read_bytes()
+    assert said.endswith(b"\nERROR  no index\n")
+    with pytest.raises(UnicodeDecodeError):
+        said.decode()
+    assert {0, 0x1B, 0x0D} <= set(said)
 
 
 async def test_what_eats_memory_is_a_script_too() -> None:

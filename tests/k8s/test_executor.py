@@ -147,7 +147,7 @@ async def test_nothing_is_written_with_an_expired_permit(world: executing.World,
     made = await world.propose(make(world))
     world.clock.at = made.permit.expires_at
     outcome = await world.execute(made)
-    assert (outcome.status, outcome.detail) == ("refused", "The permit has expired. Nothing was written.")
+    assert (outcome.status, outcome.detail) == ("refused", "The permit has expired.")
     assert untouched(world)
 
 
@@ -236,8 +236,9 @@ async def test_nothing_is_written_when_the_template_moved(world: executing.World
     world.change_image()
     outcome = await world.execute(made)
     assert outcome.status == "stale"
-    assert "The template has changed." in outcome.moved
-    assert outcome.detail.endswith("Nothing was written.")
+    (moved,) = [fact for fact in outcome.moved if "template" in fact]
+    assert moved.startswith("The pod template has changed: image ")
+    assert moved.endswith("→ payments/api:v2.3.0.")
     assert untouched(world)
 
 
@@ -246,7 +247,7 @@ async def test_nothing_is_written_when_the_replicas_moved(world: executing.World
     world.cluster.patch("deployments", "api", "payments", {"spec": {"replicas": 4}})
     outcome = await world.execute(made)
     assert outcome.status == "stale"
-    assert outcome.moved == ("The replicas was 3 and is 4 now.",)
+    assert outcome.moved == ("The number of replicas was 3 and is 4 now.",)
     assert untouched(world)
 
 
@@ -346,29 +347,67 @@ async def test_what_admission_says_is_shown_word_for_word(world: executing.World
         code=code,
     )
     outcome = await world.execute(made)
-    assert outcome.status == "failed"
+    assert outcome.status == "refused"
     assert f'admission webhook "freeze.example.com" denied the request: {words}' in outcome.detail
-    assert "nothing was written" in outcome.detail
     assert untouched(world)
 
 
 @every_change_of_a_workload
-async def test_a_missing_right_is_told_with_the_servers_words(world: executing.World, make: Making) -> None:
+async def test_a_missing_right_is_a_refusal_in_plain_words(world: executing.World, make: Making) -> None:
     made = await world.propose(make(world))
     for resource in ("deployments", "deployments/scale"):
         world.cluster.forbid("writer", "patch", resource)
     outcome = await world.execute(made)
-    assert outcome.status == "failed"
-    assert "cannot patch resource" in outcome.detail
+    assert outcome.status == "refused"
+    resource = "deployments.apps/scale" if make is scale else "deployments.apps"
+    assert outcome.detail == f"The bot's writing identity may not patch {resource} in namespace payments."
     assert world.cluster.journal.writes == []
 
 
-async def test_a_target_that_cannot_be_read_is_a_failure_and_nothing_is_tried(world: executing.World) -> None:
+@every_action
+async def test_a_writing_identity_with_the_rights_of_the_manifest_lacks_none(
+    world: executing.World, make: Making
+) -> None:
+    made = await world.propose(make(world))
+    assert await world.executor.lacking(made.plan) == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "verb", "resource", "told"),
+    [
+        (undo, "patch", "deployments", "patch deployments.apps"),
+        (scale, "patch", "deployments/scale", "patch deployments.apps/scale"),
+        (delete_pod, "delete", "pods", "delete pods"),
+        (delete_pod, "get", "pods", "get pods"),
+        (undo, "list", "replicasets", "list replicasets.apps"),
+        (restart, "list", "pods", "list pods"),
+        (restart, "*", "deployments", "patch deployments.apps or get deployments.apps"),
+    ],
+)
+async def test_each_right_that_is_lacking_is_known_before_anything_is_tried(
+    world: executing.World, make: Making, verb: str, resource: str, told: str
+) -> None:
+    made = await world.propose(make(world))
+    world.cluster.forbid("writer", verb, resource)
+    lacking = await world.executor.lacking(made.plan)
+    assert lacking == f"The bot's writing identity may not {told} in namespace payments."
+    assert world.cluster.journal.dry_runs == []
+    assert untouched(world)
+
+
+async def test_a_review_of_rights_that_fails_gives_none(world: executing.World) -> None:
+    made = await world.propose(restart(world))
+    world.cluster.faults.add(Fault(path="/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", status=500))
+    with pytest.raises(errors.ServerFault):
+        await world.executor.lacking(made.plan)
+
+
+async def test_a_target_that_may_not_be_read_is_a_refusal_and_nothing_is_tried(world: executing.World) -> None:
     made = await world.propose(scale(world))
     world.cluster.forbid("writer", "get", "deployments")
     outcome = await world.execute(made)
-    assert outcome.status == "failed"
-    assert "Nothing was written." in outcome.detail
+    assert outcome.status == "refused"
+    assert outcome.detail == "The bot's writing identity may not get deployments.apps in namespace payments."
     assert world.cluster.journal.dry_runs == []
     assert untouched(world)
 
@@ -424,7 +463,7 @@ async def test_a_conflict_by_a_changed_template_ends_as_stale(world: executing.W
     changes.append(world.change_image)
     outcome = await world.execute(made)
     assert outcome.status == "stale"
-    assert "The template has changed." in outcome.moved
+    assert any(fact.startswith("The pod template has changed") for fact in outcome.moved)
     assert world.cluster.journal.writes == []
 
 

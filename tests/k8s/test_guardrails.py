@@ -364,6 +364,17 @@ def test_what_may_not_be_read_is_told_and_not_taken_for_none(action: model.Actio
     assert judged(action, target_for(action)).warnings == ()
 
 
+@pytest.mark.parametrize(("headroom", "warned"), [(0, True), (1, False), (None, False)])
+def test_a_budget_without_room_is_named_beside_the_deletion_of_a_pod(headroom: int | None, warned: bool) -> None:
+    pod = model.ResourceRef("Pod", "payments", "api-h5-a", "pod-1")
+    action = model.DeletePod(pod=pod, workload=raw.ref("Deployment"))
+    replicasets = (raw.replicaset(5, "web:1.5"),)
+    target = raw.target(raw.pod(ready=False), of=pod, owner=raw.workload(), replicasets=replicasets, headroom=headroom)
+    verdict = judged(action, target)
+    assert verdict.allowed
+    assert any("allows no disruption now" in warning for warning in verdict.warnings) is warned
+
+
 # --- approvals ---
 
 

@@ -19,6 +19,25 @@ def test_where_the_replica_set_was_not_seen_it_is_the_owner() -> None:
     assert _top(b.pod()) == model.ResourceRef("ReplicaSet", "shop", "web-7d9f", "uid-web-7d9f")
 
 
+@pytest.mark.parametrize(
+    ("labels", "deployment", "kind"),
+    [
+        ({"pod-template-hash": "7d9f"}, "web", "Deployment"),
+        ({"pod-template-hash": "7d9f"}, "other", "ReplicaSet"),
+        ({"pod-template-hash": "aaaa"}, "web", "ReplicaSet"),
+        ({}, "web", "ReplicaSet"),
+    ],
+)
+def test_a_replica_set_that_was_not_seen_is_its_deployments_where_name_and_hash_say_so(
+    labels: dict[str, str], deployment: str, kind: str
+) -> None:
+    pod = b.pod()
+    pod["metadata"]["labels"] = labels
+    top = _top(pod, deployments=[b.deployment(deployment)])
+    assert (top.kind, bool(top.uid)) == (kind, True)
+    assert top.name == ("web" if kind == "Deployment" else "web-7d9f")
+
+
 def test_a_reference_that_does_not_control_is_no_owner() -> None:
     owner = b.controlled("ReplicaSet", "web-7d9f")[0] | {"controller": None}
     assert _top(b.pod(owner=[owner])).kind == "Pod"

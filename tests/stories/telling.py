@@ -88,6 +88,11 @@ def green(world: worlds.World, parent: worlds.Message) -> bool:
     return worlds.colour(world.shown(parent)) == GREEN
 
 
+async def sweeping(world: worlds.World, found: Callable[[], T | None], what: str) -> T:
+    """What `found` returns as soon as it is there, with a sweep every now and then."""
+    return await _sweeping(world, found, worlds.SETTLED, what)
+
+
 async def _sweeping(world: worlds.World, found: Callable[[], T | None], within: float, what: str) -> T:
     """What `found` returns as soon as it is there, with a sweep every now and then; fails with what the bots logged."""
     try:

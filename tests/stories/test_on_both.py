@@ -77,17 +77,24 @@ async def test_an_image_that_cannot_be_had_is_taken_back_and_may_be_put_back(
     await ground.wrote(PATCHED, PATCHED)
 
 
-async def test_a_registry_that_nobody_answers_for_is_named_while_the_old_pods_serve(
+async def test_an_image_that_a_rollout_took_to_a_registry_that_nobody_answers_for_is_put_back(
     ground: grounds.Ground, tell: worlds.Tell
 ) -> None:
     await ground.established(api(ground.container(behaviours.serving())))
-    missing = ground.missing_image()
+    good, missing = await image_of(ground, "api"), ground.missing_image()
     await ground.admin.apply(api(ground.container(behaviours.serving()) | {"image": missing}))
     world = await tell(GRACES="ImagePull=1s")
-    parent = await telling.told(world, f"{ground.namespace}/api")
-    await telling.shows(world, parent, missing, "the registry cannot be reached")
+    parent = await telling.proposed(world, f"{ground.namespace}/api")
+    await telling.shows(
+        world, parent, missing, "the registry cannot be reached", "moved it to this registry", "--to-revision=1"
+    )
     assert await ready(ground, "api") == 2, "the old pods serve"
     await ground.untouched()
+
+    await telling.approve(world, parent)
+    await telling.verified(world, parent)
+    assert await image_of(ground, "api") == good
+    await ground.wrote(PATCHED)
 
 
 @pytest.mark.parametrize("reference", ["key", "all"])

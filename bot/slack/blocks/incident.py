@@ -114,6 +114,7 @@ def _action(card: cards.IncidentCard) -> messages.Block:
         _undo(card.undo),
         _resolution(card),
         _next_step(card) if card.incident.live and row.state in _NEEDS_A_PERSON else "",
+        _nothing_new(card),
     ]
     return limits.section(text.lines(parts))
 
@@ -123,13 +124,20 @@ _NEEDS_A_PERSON = frozenset({"not-verified", "failed", "refused", "unknown", "re
 
 def _no_action(card: cards.IncidentCard) -> messages.Block:
     """Where no action is right: what a person can do, and why nothing is proposed. {} where there is nothing to say."""
-    why = "; ".join(text.prose(reason, 200).rstrip(".") for reason in card.refused[:3])
+    why = wording.refusals(card.refused)
     if not card.incident.live:
         told = [_resolution(card)]
     else:
         told = [_next_step(card), f"No action is proposed: {why}." if why else ""]
     body = text.lines(told)
     return limits.section(body, limit=2000) if body else {}
+
+
+def _nothing_new(card: cards.IncidentCard) -> str:
+    """Why a fresh look after the end of a proposal brought no other one: whoever asked for it must not hear nothing."""
+    if not card.incident.live or card.incident.diagnosis_wanted or not card.refused:
+        return ""
+    return f"No action is proposed now: {wording.refusals(card.refused)}."
 
 
 def _next_step(card: cards.IncidentCard) -> str:

@@ -128,7 +128,7 @@ def _opened(card: cards.IncidentCard) -> str:
         return "*Seen*, investigating" if card.incident.live else "*Seen*"
     if card.remedy is not None:
         return "*Seen* and investigated"
-    reasons = "; ".join(text.prose(reason, 200).rstrip(".") for reason in card.refused[:3])
+    reasons = wording.refusals(card.refused)
     return f"*Seen* and investigated; no action is proposed{f': {reasons}' if reasons else ''}"
 
 
@@ -141,12 +141,19 @@ def _life(card: cards.ProposalCard) -> Iterator[tuple[datetime, str]]:
         reason = f": {text.prose(decision.reason, 200)}" if decision.reason else ""
         yield decision.at, f"*Approved* by {text.person(decision.user)}{reason}"
     if execution is not None and execution.started_at is not None:
-        yield execution.started_at, f"*{'Executing' if row.state == 'executing' else 'Executed'}*: {text.prose(name)}"
+        yield execution.started_at, f"*{_begun(row.state)}*: {text.prose(name)}"
     if row.state not in {"proposed", "approved", "executing", "superseded", "undone"}:
         yield _end_of(card), wording.ending(card, who=False)
     if row.state == "undone" and card.verification is not None:
         found = "Verified" if card.verification.status == "verified" else "Not verified"
         yield _end_of(card), f"*{found}*: {wording.check(card)}; undone later"
+
+
+def _begun(state: proposals.State) -> str:
+    """What became of an execution, in a word: one that wrote nothing has not executed anything."""
+    if state == "executing":
+        return "Executing"
+    return "Begun" if state in {"stale", "already-fixed", "refused", "failed"} else "Executed"
 
 
 def _proposed(row: proposals.Proposal, name: str) -> str:

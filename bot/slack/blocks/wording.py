@@ -4,6 +4,7 @@ Different ends have different names, in words as in the record. Text from rows (
 rendered; nothing here decides anything.
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from bot.domain import cards, incidents, proposals
@@ -17,6 +18,9 @@ RESOLVED = "#2eb886"
 
 SEVERITY = {"P1": "🔴", "P2": "🟠", "P3": "🟡"}
 RECOVERED = "🟢"
+REFUSAL = 700
+"""Characters of why something is refused: an API server says a good hundred before the words of whoever wrote the
+admission policy, and those must be there to the last one."""
 
 _BROKEN = {
     "CrashLoopBackOff": "crash-looping",
@@ -175,12 +179,18 @@ def detail(card: cards.ProposalCard, limit: int = 400) -> str:
     return "" if ended is None else text.prose(ended.detail, limit)
 
 
+def refusals(refused: Sequence[str], most: int = 3) -> str:
+    """Rendered: why nothing is proposed; empty where nothing was turned down."""
+    shown = "; ".join(text.prose(reason, REFUSAL).rstrip(".") for reason in refused[:most])
+    return f"{shown}; and {len(refused) - most} more" if len(refused) > most else shown
+
+
 def moved(card: cards.ProposalCard, most: int = 3) -> str:
     """Rendered: what moved in the cluster since the proposal, for a stale one."""
     ended = outcome(card)
     if ended is None or not ended.moved:
         return detail(card)
-    shown = "; ".join(text.prose(fact, 160) for fact in ended.moved[:most])
+    shown = "; ".join(text.prose(fact, 300).rstrip(".") for fact in ended.moved[:most])
     left = len(ended.moved) - most
     return f"{shown}; and {left} more" if left > 0 else shown
 
@@ -217,13 +227,13 @@ def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
         case "superseded":
             return "*Superseded*: things changed before it was answered, nothing was done"
         case "stale":
-            return _said("*Stale*, nothing was done: the cluster moved", moved(card), by)
+            return _said("*Stale*, nothing was done, since the cluster moved", moved(card), by)
         case "already-fixed":
             return _said("*Already fixed*, nothing was done", detail(card), by)
         case "refused":
-            return _said("*Refused by the policy*, nothing was done", detail(card), by)
+            return _said("*Refused*, nothing was done", detail(card, REFUSAL), by)
         case "failed":
-            return _said("*Failed*, nothing was written", detail(card), by)
+            return _said("*Failed*, nothing was written", detail(card, REFUSAL), by)
         case "unknown":
             return _said("*Outcome unknown*", detail(card) or "the write was sent and its answer never came", by)
         case _:

@@ -1,6 +1,7 @@
 """The controllers of the control plane, one module each; `cluster` starts them all."""
 
 from demo.cluster.controllers.autoscalers import Autoscalers
+from demo.cluster.controllers.claims import Claims
 from demo.cluster.controllers.daemonsets import DaemonSets
 from demo.cluster.controllers.deployments import Deployments
 from demo.cluster.controllers.disruption import Disruption
@@ -25,6 +26,7 @@ def all_controllers(registry: Registry, recorder: Recorder, manager: Manager) ->
         DaemonSets(registry, recorder, manager),
         Jobs(registry, recorder, manager),
         Autoscalers(registry, recorder, manager),
+        Claims(registry, recorder, manager),
         Namespaces(registry),
         Disruption(registry, recorder),
         EndpointControl(registry),

@@ -37,7 +37,7 @@ class Autoscalers:
         resource = next(each for each in BY_PLURAL.values() if each.kind == reference["kind"])
         target = self.registry.store.find(resource.storage, key[0], reference["name"])
         if target is None:
-            text = f'{resource.qualified} "{reference["name"]}" not found'
+            text = f'{resource.plural}.{resource.group} "{reference["name"]}" not found'
             message = f"the HPA controller was unable to get the target's current scale: {text}"
             self.recorder.event("horizontalpodautoscalers", found, "FailedGetScale", text, SOURCE, warning=True)
             self._write(found, {}, [("AbleToScale", "False", "FailedGetScale", message)])
@@ -60,6 +60,9 @@ class Autoscalers:
             side = "below Spec.MinReplicas" if wanted > current else "above Spec.MaxReplicas"
             text = f"New size: {wanted}; reason: Current number of replicas {side}"
             self.recorder.event("horizontalpodautoscalers", found, "SuccessfulRescale", text, SOURCE)
+        if not self.registry.metrics:
+            self._blind(found, current)
+            return
         limited = ("False", "DesiredWithinRange", "the desired count is within the acceptable range")
         if wanted == most:
             limited = ("True", "TooManyReplicas", "the desired replica count is more than the maximum replica count")
@@ -72,6 +75,25 @@ class Autoscalers:
             ("ScalingLimited", *limited),
         ]
         self._write(found, counts, conditions)
+
+    def _blind(self, found: Object, current: int) -> None:
+        """Nobody answers for metrics.k8s.io."""
+        why = "failed to get cpu utilization: unable to get metrics for resource cpu: "
+        why += "unable to fetch metrics from resource metrics API: "
+        why += "the server could not find the requested resource (get pods.metrics.k8s.io)"
+        invalid = "invalid metrics (1 invalid out of 1), first error is: "
+        for reason, text in (
+            ("FailedGetResourceMetric", why),
+            ("FailedComputeMetricsReplicas", f"{invalid}failed to get cpu resource metric value: {why}"),
+        ):
+            self.recorder.event("horizontalpodautoscalers", found, reason, text, SOURCE, warning=True)
+        able = "the HPA controller was able to get the target's current scale"
+        active = f"the HPA was unable to compute the replica count: {why}"
+        conditions = [
+            ("AbleToScale", "True", "SucceededGetScale", able),
+            ("ScalingActive", "False", "FailedGetResourceMetric", active),
+        ]
+        self._write(found, {"currentReplicas": current, "currentMetrics": [{"type": ""}]}, conditions)
 
     def _write(self, found: Object, counts: Object, conditions: list[tuple[str, str, str, str]]) -> None:
         """Conditions that a test has set to something else by hand stay: there are no metrics to know better."""

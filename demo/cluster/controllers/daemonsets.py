@@ -12,6 +12,7 @@ from demo.cluster.errors import ApiError
 from demo.cluster.manager import Key, Manager
 from demo.cluster.objects import (
     Object,
+    annotations_of,
     clone,
     controller_of,
     int_or_percent,
@@ -24,7 +25,7 @@ from demo.cluster.objects import (
     uid_of,
 )
 from demo.cluster.recorder import Recorder
-from demo.cluster.registry import Registry
+from demo.cluster.registry import TEMPLATE_GENERATION, Registry
 from demo.cluster.resources import BY_PLURAL
 from demo.cluster.scheduler import selects_node, tolerated
 from demo.cluster.store import Change
@@ -105,7 +106,9 @@ class DaemonSets:
 
     def _create(self, found: Object, revision: Object, node: str) -> None:
         template = clone(template_of(revision))
-        template["metadata"].setdefault("labels", {}).update({HASH: hash_of(revision), "pod-template-generation": "1"})
+        generation = annotations_of(found).get(TEMPLATE_GENERATION, "1")
+        labels = {HASH: hash_of(revision), "pod-template-generation": generation}
+        template["metadata"].setdefault("labels", {}).update(labels)
         tolerations = [*(template["spec"].get("tolerations") or []), *_tolerations()]
         field = {"key": "metadata.name", "operator": "In", "values": [node]}
         terms = {"nodeSelectorTerms": [{"matchFields": [field]}]}

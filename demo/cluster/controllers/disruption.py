@@ -26,6 +26,7 @@ from demo.cluster.selectors import matches
 from demo.cluster.store import Change
 
 BUDGETS = BY_PLURAL["poddisruptionbudgets"]
+SOURCE = ("controllermanager", "")
 _SCALED = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets"}
 
 
@@ -52,6 +53,8 @@ class Disruption:
             for each in self.registry.store.all("pods", key[0])
             if matches(selector, labels_of(each)) and pod_phase(each) not in ("Succeeded", "Failed")
         ]
+        if not pods:
+            self.recorder.event("poddisruptionbudgets", budget, "NoPods", "No matching pods found", SOURCE)
         expected = self._expected(pods) if self._needs_scale(budget) else len(pods)
         desired = self._desired(budget, expected)
         healthy = sum(pod_is_ready(each) and not is_deleting(each) for each in pods)

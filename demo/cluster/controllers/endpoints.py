@@ -17,6 +17,7 @@ from demo.cluster.objects import (
     owner_reference,
     pod_is_ready,
     pod_phase,
+    rfc3339,
     uid_of,
 )
 from demo.cluster.registry import Registry
@@ -24,6 +25,8 @@ from demo.cluster.resources import BY_PLURAL
 from demo.cluster.store import Change
 
 SERVICE_NAME = "kubernetes.io/service-name"
+HEADLESS = "service.kubernetes.io/headless"
+TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 
@@ -75,10 +78,13 @@ class EndpointControl:
 
     def _write_slice(self, service: Object, pods: list[Object]) -> None:
         owned = self.registry.store.owned("endpointslices", uid_of(service))
-        endpoints = [self._endpoint(each) for each in pods]
-        ports = [self._port(each) for each in service["spec"].get("ports") or []]
-        labels = {SERVICE_NAME: name_of(service), MANAGED_BY: "endpointslice-controller.k8s.io"}
+        endpoints = [self._endpoint(each) for each in pods] or None
+        ports = [self._port(each) for each in service["spec"].get("ports") or []] if pods else None
+        labels = {**labels_of(service), SERVICE_NAME: name_of(service), MANAGED_BY: "endpointslice-controller.k8s.io"}
+        if service["spec"].get("clusterIP") == "None":
+            labels[HEADLESS] = ""
         metadata: Object = {"namespace": namespace_of(service), "labels": labels}
+        metadata["annotations"] = {TRIGGERED: rfc3339(self.registry.timeline.now())}
         metadata["ownerReferences"] = [owner_reference(service, "v1", "Service")]
         metadata["generateName"] = f"{name_of(service)}-"
         if owned:
@@ -93,7 +99,10 @@ class EndpointControl:
             self.registry.create(BY_PLURAL[storage], obj)
         else:
             rest = {k: v for k, v in obj.items() if k != "metadata"}
-            self.registry.store.replace(storage, {"metadata": clone(current["metadata"]), **rest})
+            if all(current.get(name) == value for name, value in rest.items()):
+                return
+            fresh = {k: v for k, v in obj["metadata"].items() if k in ("labels", "annotations")}
+            self.registry.store.replace(storage, {"metadata": clone(current["metadata"]) | fresh, **rest})
 
     def _port(self, port: Object) -> Object:
         target = port.get("targetPort", port.get("port"))

@@ -1,7 +1,7 @@
 """The Job controller: pods until enough succeed or too many fail, and the CronJob list of active Jobs.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/ (pod back-off 10 s, doubled up to 10 min; the
-conditions FailureTarget and SuccessCriteriaMet come before Failed and Complete since 1.31).
+conditions FailureTarget and SuccessCriteriaMet come first, Failed and Complete when no pod is left since 1.31).
 """
 
 from collections.abc import Iterable
@@ -35,6 +35,7 @@ TRACKING = "batch.kubernetes.io/job-tracking"
 FIRST_BACKOFF = 10.0
 MAX_BACKOFF = 600.0
 LIMIT_EXCEEDED = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
+COMPLETED = ("CompletionsReached", "Reached expected number of succeeded pods")
 DEADLINE_EXCEEDED = ("DeadlineExceeded", "Job was active longer than specified deadline")
 
 
@@ -45,6 +46,8 @@ class _Tally:
     succeeded: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     failed_at: float = 0.0
+    started_at: float | None = None
+    """On the cluster's own clock, finer than what stands in the status."""
 
 
 @dataclass
@@ -77,12 +80,16 @@ class Jobs:
         active = [each for each in pods if pod_phase(each) not in ("Succeeded", "Failed") and not is_deleting(each)]
         status = clone(job.get("status") or {})
         now = rfc3339(self.registry.timeline.now())
-        if not job["spec"].get("suspend"):
-            status.setdefault("startTime", now)
-        outcome = self._outcome(job, status, tally, active)
+        if not job["spec"].get("suspend") and "startTime" not in status:
+            status["startTime"] = now
+            tally.started_at = self.registry.timeline.seconds
+        outcome = _interim(job) or self._outcome(job, status, tally, active)
         if outcome is not None:
-            self._finish(job, status, outcome, active, now)
+            for pod in active:
+                self._control.delete(job, JOBS, pod)
+                tally.failed.add(uid_of(pod))  # whoever is stopped has failed, however it ends
             active = []
+            self._finish(job, status, outcome, now)
         elif not job["spec"].get("suspend"):
             active += self._start(job, tally, active)
         self._write(job, status, tally, active)
@@ -99,18 +106,22 @@ class Jobs:
         return tally
 
     def _outcome(self, job: Object, status: Object, tally: _Tally, active: list[Object]) -> tuple[str, str] | None:
-        """('', '') when complete, (reason, message) when failed, None while it runs."""
+        """(reason, message) of the end, None while it runs."""
         spec = job["spec"]
         wanted = spec.get("completions")
         if len(tally.succeeded) >= (1 if wanted is None else wanted):
-            return ("", "") if not active or wanted is not None else None
-        failures = len(tally.failed) + sum(restarts(each) for each in active)
+            return COMPLETED if not active or wanted is not None else None
         limit = spec.get("backoffLimit", 6)
-        if len(tally.failed) > limit or (failures > limit and spec["template"]["spec"]["restartPolicy"] == "OnFailure"):
+        restarted = sum(restarts(each) for each in active)
+        in_place = spec["template"]["spec"]["restartPolicy"] == "OnFailure" and restarted >= max(limit, 1)
+        if len(tally.failed) > limit or in_place:
             return LIMIT_EXCEEDED
         deadline = spec.get("activeDeadlineSeconds")
         if deadline is not None and "startTime" in status:
-            left = deadline - self.registry.timeline.since(parse_time(status["startTime"]))
+            timeline = self.registry.timeline
+            if tally.started_at is None:
+                tally.started_at = timeline.seconds - timeline.since(parse_time(status["startTime"]))
+            left = deadline - (timeline.seconds - tally.started_at)
             if left <= 0:
                 return DEADLINE_EXCEEDED
             self.manager.enqueue_after(self, (namespace_of(job), name_of(job)), left + 0.1, background=True)
@@ -137,33 +148,34 @@ class Jobs:
             self.manager.enqueue_after(self, (namespace_of(job), name_of(job)), FIRST_BACKOFF, background=True)
             return []
 
-    def _finish(self, job: Object, status: Object, outcome: tuple[str, str], active: list[Object], now: str) -> None:
+    def _finish(self, job: Object, status: Object, outcome: tuple[str, str], now: str) -> None:
+        """What is decided is said at once, and that it is over when the last pod has ended."""
         reason, message = outcome
-        for pod in active:
-            self._control.delete(job, JOBS, pod)
-        if reason:
-            kinds: tuple[tuple[str, Object], ...] = (
-                ("FailureTarget", {"reason": reason, "message": message}),
-                ("Failed", {"reason": reason, "message": message}),
-            )
+        failed = reason != COMPLETED[0]
+        kinds = ("FailureTarget", "Failed") if failed else ("SuccessCriteriaMet", "Complete")
+        conditions = status.setdefault("conditions", [])
+        if _interim(job) is None:
+            conditions.append(_condition(kinds[0], now, reason, message))
+        if self._terminating(job):
+            return
+        conditions.append(_condition(kinds[1], now, reason, message))
+        if failed:
             self._control.event(JOBS, job, reason, message, warning=True)
         else:
-            text = "Reached expected number of succeeded pods"
-            why: Object = {"reason": "CompletionsReached", "message": text}
-            kinds = (("SuccessCriteriaMet", why), ("Complete", why))
             status["completionTime"] = now
             self._control.event(JOBS, job, "Completed", "Job completed")
-        status["conditions"] = [
-            {"type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now, **why}
-            for kind, why in kinds
-        ]
+
+    def _terminating(self, job: Object) -> int:
+        pods = self.registry.store.owned("pods", uid_of(job))
+        return sum(is_deleting(each) and pod_phase(each) not in ("Succeeded", "Failed") for each in pods)
 
     def _write(self, job: Object, status: Object, tally: _Tally, active: list[Object]) -> None:
         ready = sum(pod_is_ready(each) for each in active)
         counts = {"active": len(active), "succeeded": len(tally.succeeded), "failed": len(tally.failed)}
         for name in counts:
             status.pop(name, None)
-        status |= omit_empty(counts) | {"ready": ready, "terminating": 0, "uncountedTerminatedPods": {}}
+        status |= omit_empty(counts) | {"ready": ready, "terminating": self._terminating(job)}
+        status["uncountedTerminatedPods"] = {}
         self.registry.update_status(JOBS, job, status)
         self._untrack(job)
 
@@ -182,6 +194,20 @@ class Jobs:
             self.registry.store.replace("pods", changed)
             if is_deleting(pod) and not kept and counted:
                 self.registry.store.remove("pods", namespace_of(pod), name_of(pod))
+
+
+def _interim(job: Object) -> tuple[str, str] | None:
+    """(reason, message) of a Job whose end is decided."""
+    for kind in ("FailureTarget", "SuccessCriteriaMet"):
+        found = condition(job, kind)
+        if found is not None and found["status"] == "True":
+            return str(found["reason"]), str(found["message"])
+    return None
+
+
+def _condition(kind: str, now: str, reason: str, message: str) -> Object:
+    times = {"lastProbeTime": now, "lastTransitionTime": now}
+    return {"type": kind, "status": "True", **times, "reason": reason, "message": message}
 
 
 def _finished(job: Object) -> bool:

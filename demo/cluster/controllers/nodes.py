@@ -14,6 +14,7 @@ from demo.cluster.manager import Key, Manager
 from demo.cluster.objects import (
     Object,
     clone,
+    disrupted,
     fnv32a,
     is_deleting,
     name_of,
@@ -73,7 +74,7 @@ def node(
         "systemUUID": f"{serial}-7c1e-4b52-9a3f-{serial}0b1c",
         "bootID": f"{serial}-52d1-4f7e-8c80-{serial}9d2e",
         "kubeProxyVersion": "",
-        "kubeletVersion": "v1.33.4",
+        "kubeletVersion": "v1.34.4",
         "containerRuntimeVersion": "containerd://2.1.3",
         "osImage": "Debian GNU/Linux 12 (bookworm)",
         "kernelVersion": "6.1.0-37-amd64",
@@ -117,12 +118,15 @@ class Nodes:
         found = self.registry.store.find("nodes", *key)
         if found is None:
             return
+        name, cordoned = name_of(found), bool(found["spec"].get("unschedulable"))
         if not found["status"].get("conditions"):
             self._report(found, "True", _READY)
-        elif bool(found["spec"].get("unschedulable")) != any(t["key"] == _UNSCHEDULABLE for t in _taints(found)):
-            self._taint(
-                found["metadata"]["name"], _UNSCHEDULABLE, "NoSchedule", on=bool(found["spec"].get("unschedulable"))
-            )
+            text = f"Node {name} event: Registered Node {name} in Controller"
+            self._event(found, "RegisteredNode", text, ("node-controller", ""))
+        elif cordoned != any(t["key"] == _UNSCHEDULABLE for t in _taints(found)):
+            self._taint(name, _UNSCHEDULABLE, "NoSchedule", on=cordoned)
+            if name not in self.kubelets.cut_off:
+                self._tell(found, "NodeNotSchedulable" if cordoned else "NodeSchedulable")
 
     def begin_heartbeats(self) -> None:
         """Leases every ten seconds of real time, whole statuses every five minutes."""
@@ -175,7 +179,7 @@ class Nodes:
             for effect in ("NoSchedule", "NoExecute"):
                 self._taint(name, key, effect, on=False)
         found = self.registry.store.find("nodes", "", name) or found
-        self._event(found, "NodeReady", f"Node {name} status is now: NodeReady", ("kubelet", name))
+        self._tell(found, "NodeReady")
         self.kubelets.reconnect(name)
 
     def fail(self, name: str, reason: str = "KubeletNotReady", message: str = "container runtime is down") -> None:
@@ -184,7 +188,7 @@ class Nodes:
         if found is None:
             return
         self._report(found, "False", (reason, message))
-        self._event(found, "NodeNotReady", f"Node {name} status is now: NodeNotReady", ("kubelet", name))
+        self._tell(found, "NodeNotReady")
         self._taint(name, NOT_READY, "NoSchedule", on=True)
         self._taint(name, NOT_READY, "NoExecute", on=True)
         self._pods_not_ready(name)
@@ -195,8 +199,7 @@ class Nodes:
         reason, message, word = _PRESSURES[kind]
         self._set(name, kind, "True", reason, message)
         found = self.registry.get(NODES, "", name)
-        event = _PRESSURE_EVENTS[kind]
-        self._event(found, event, f"Node {name} status is now: {event}", ("kubelet", name))
+        self._tell(found, _PRESSURE_EVENTS[kind])
         self._taint(name, f"node.kubernetes.io/{word}-pressure", "NoSchedule", on=True)
         self._event(
             found, "EvictionThresholdMet", f"Attempting to reclaim {_reclaimed(word)}", ("kubelet", name), warning=True
@@ -209,6 +212,7 @@ class Nodes:
     def relieve(self, name: str, kind: str = "MemoryPressure") -> None:
         reason, message = _FINE[kind]
         self._set(name, kind, "False", reason, message)
+        self._tell(self.registry.get(NODES, "", name), reason.replace("Kubelet", "Node", 1))
         self._taint(name, f"node.kubernetes.io/{_PRESSURES[kind][2]}-pressure", "NoSchedule", on=False)
 
     def _set(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
@@ -306,9 +310,16 @@ class Nodes:
             where = f"{namespace_of(pod)}/{name_of(pod)}"
             text = f"Marking for deletion Pod {where}"
             self.recorder.event("pods", current, "TaintManagerEviction", text, ("taint-eviction-controller", ""))
+            now, why = rfc3339(self.registry.timeline.now()), "Taint manager: deleting due to NoExecute taint"
+            self.registry.update_status(PODS, current, disrupted(current, now, "DeletionByTaintManager", why))
             self.registry.delete(PODS, namespace_of(pod), name_of(pod), DeleteOptions())
 
         return evict
+
+    def _tell(self, found: Object, state: str) -> None:
+        """A change of a node's status, as its kubelet records it."""
+        name = name_of(found)
+        self._event(found, state, f"Node {name} status is now: {state}", ("kubelet", name))
 
     def _event(self, found: Object, reason: str, text: str, source: tuple[str, str], *, warning: bool = False) -> None:
         self.recorder.event("nodes", found, reason, text, source, warning=warning)

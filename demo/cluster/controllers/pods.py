@@ -52,7 +52,8 @@ class PodControl:
         try:
             created = self.registry.create(PODS, pod)
         except ApiError as error:
-            self.event(resource, owner, "FailedCreate", f"Error creating: {error.message}", warning=True)
+            if not error.terminating:
+                self.event(resource, owner, "FailedCreate", f"Error creating: {error.message}", warning=True)
             raise
         self.event(resource, owner, "SuccessfulCreate", f"Created pod: {name_of(created)}")
         return created

@@ -109,7 +109,7 @@ class ReplicaSets:
         if error is None:
             return []
         before = condition(replica_set, "ReplicaFailure")
-        if before is not None and before["message"] == error:
+        if before is not None:
             return [clone(before)]
         moment = rfc3339(self.registry.timeline.now())
         failure = {"type": "ReplicaFailure", "status": "True", "lastTransitionTime": moment}

@@ -164,6 +164,8 @@ class StatefulSets:
         metadata |= {"labels": dict(found["spec"]["selector"].get("matchLabels") or {})}
         spec = {**claim["spec"], "volumeName": f"pvc-{self.registry.store.new_uid()}"}
         created = self.registry.create(CLAIMS, {"metadata": metadata, "spec": spec})
+        text = f"create Claim {name} Pod {pod} in StatefulSet {name_of(found)} success"
+        self._control.event(STATEFUL_SETS, found, "SuccessfulCreate", text)
         status = {"phase": "Bound", "accessModes": spec.get("accessModes", [])}
         status["capacity"] = dict((spec.get("resources") or {}).get("requests") or {})
         self.registry.update_status(CLAIMS, created, status)

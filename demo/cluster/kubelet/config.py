@@ -7,7 +7,7 @@ Called by the pod worker before a container is created and before volumes are mo
 import base64
 import binascii
 
-from demo.cluster.objects import Object, name_of, namespace_of
+from demo.cluster.objects import Object, containers_of, name_of, namespace_of
 from demo.cluster.store import Store
 
 
@@ -75,10 +75,16 @@ def _decoded(text: str) -> str:
 
 
 def missing_volume(store: Store, pod: Object) -> tuple[str, str] | None:
-    """(volume, the kubelet's text) for the first volume whose ConfigMap, Secret or claim does not exist."""
+    """(volume, the kubelet's text) for the first volume whose ConfigMap or Secret, or a key of it, does not exist.
+
+    A volume that no container mounts is not looked at.
+    """
     namespace = namespace_of(pod)
+    mounted = {mount.get("name") for each in containers_of(pod["spec"]) for mount in each.get("volumeMounts") or []}
     for volume in pod["spec"].get("volumes") or []:
         name = volume.get("name", "")
+        if name not in mounted:
+            continue
         config, secret = volume.get("configMap"), volume.get("secret")
         if (
             config
@@ -89,10 +95,28 @@ def missing_volume(store: Store, pod: Object) -> tuple[str, str] | None:
         wanted = (secret or {}).get("secretName", "")
         if secret and not secret.get("optional") and store.find("secrets", namespace, wanted) is None:
             return name, f'secret "{wanted}" not found'
+        if config and (key := _missing_key(store.find("configmaps", namespace, config.get("name", "")), config)):
+            return name, f"configmap references non-existent config key: {key}"
+        if secret and (key := _missing_key(store.find("secrets", namespace, wanted), secret)):
+            return name, f"references non-existent secret key: {key}"
     return None
+
+
+def _missing_key(found: Object | None, source: Object) -> str:
+    """The first key that a volume asks for and that its ConfigMap or Secret has not; empty where there is none."""
+    if found is None or source.get("optional"):
+        return ""
+    known = (found.get("data") or {}).keys() | (found.get("binaryData") or {}).keys()
+    return next((str(item["key"]) for item in source.get("items") or [] if item["key"] not in known), "")
 
 
 def pull_secrets(store: Store, pod: Object) -> frozenset[str]:
     """The pull Secrets of a pod that exist."""
     names = [each.get("name", "") for each in pod["spec"].get("imagePullSecrets") or []]
     return frozenset(name for name in names if store.find("secrets", namespace_of(pod), name) is not None)
+
+
+def missing_pull_secrets(store: Store, pod: Object) -> list[str]:
+    """The names of pull Secrets that a pod asks for and that do not exist."""
+    names = [each.get("name", "") for each in pod["spec"].get("imagePullSecrets") or []]
+    return [name for name in names if store.find("secrets", namespace_of(pod), name) is None]

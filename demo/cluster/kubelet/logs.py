@@ -1,13 +1,13 @@
 """The log of each container that ran: computed from its `Run` when it is read, so that a silent cluster costs nothing.
 
-Source for the refusals: https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kubelet_pods.go
-(validateContainerLogStatus) and pkg/registry/core/pod/strategy.go (LogLocation).
+Source for the refusals: https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go
+(validateContainerLogStatus) and pkg/registry/core/pod/strategy.go (validateContainer).
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from demo.cluster.errors import ApiError, bad_request
+from demo.cluster.errors import ApiError, Cause, bad_request
 from demo.cluster.images import Run
 from demo.cluster.objects import Object, name_of, parse_time, rfc3339_nano
 from demo.cluster.timeline import Timeline
@@ -43,6 +43,15 @@ class LogQuery:
             )
         except ValueError as error:
             raise bad_request(f"unable to parse the options of the log request: {error}") from error
+
+    def faults(self) -> list[Cause]:
+        """Numbers that are none of those allowed: https://kubernetes.io/docs/reference/kubernetes-api/ (pod log)."""
+        sizes = {"limitBytes": self.limit_bytes, "sinceSeconds": self.since_seconds}
+        none = [(name, value, "0") for name, value in sizes.items() if value is not None and value < 1]
+        if self.tail is not None and self.tail < 0:
+            none.append(("tailLines", self.tail, "or equal to 0"))
+        text = "Invalid value: {}: must be greater than {}"
+        return [Cause("FieldValueInvalid", text.format(value, than), name) for name, value, than in none]
 
 
 @dataclass
@@ -85,25 +94,21 @@ class LogBook:
         return [(self.timeline.at(log.started + offset), text) for offset, text in timed]
 
 
+def choose_container(pod: Object, name: str) -> str:
+    """The container that a log or an exec means; 400 where several could be meant or none has that name."""
+    main = [each["name"] for each in pod["spec"].get("containers") or []]
+    known = [*(each["name"] for each in pod["spec"].get("initContainers") or []), *main]
+    if not name and len(main) > 1:
+        choice = f"choose one of: [{' '.join(known)}]"
+        raise bad_request(f"a container name must be specified for pod {name_of(pod)}, {choice}")
+    if name and name not in known:
+        raise bad_request(f"container {name} is not valid for pod {name_of(pod)}")
+    return str(name or main[0])
+
+
 def container_id(pod: Object, query: LogQuery) -> str:
     """Which container's log a request means; the kubelet's 400 when there is none yet."""
-    spec, status, name = pod["spec"], pod.get("status") or {}, query.container
-    main = [each["name"] for each in spec.get("containers") or []]
-    init = [each["name"] for each in spec.get("initContainers") or []]
-    if not name:
-        if len(main) > 1 or init:
-            default = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
-            if len(main) == 1:
-                default = default or main[0]
-            if not default:
-                also = f" or one of the init containers: [{' '.join(init)}]" if init else ""
-                text = f"a container name must be specified for pod {name_of(pod)}, choose one of: [{' '.join(main)}]"
-                raise bad_request(text + also)
-            name = default
-        else:
-            name = main[0]
-    if name not in (*main, *init):
-        raise bad_request(f"container {name} is not valid for pod {name_of(pod)}")
+    status, name = pod.get("status") or {}, choose_container(pod, query.container)
     statuses = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     found = next((each for each in statuses if each["name"] == name), None)
     if found is None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from demo.cluster.images import Run
+from demo.cluster.kubelet.files import FileSystem
 from demo.cluster.objects import Object, clone
 from demo.cluster.timeline import Timer
 
@@ -34,11 +35,16 @@ class Container:
     finished_at: float = 0.0
     backoff: float = 0.0
     """Of restarts, in seconds; 0 before the first."""
+    probe_kills: int = 0
+    """How often a probe has ended it. The first time costs no back-off: it is started anew in the same step, before the
+    kubelet has seen that it ended."""
     pull_backoff: float = 0.0
     pulled_at: float = 0.0
     pull_error: str = ""
     busy: bool = False
     """A start or a pull is under way."""
+    files: FileSystem = field(default_factory=FileSystem)
+    """As the program and people left it; fresh at every start."""
     timers: list[Timer] = field(default_factory=list)
 
     @property
@@ -52,6 +58,11 @@ class Container:
     @property
     def running(self) -> bool:
         return "running" in self.state
+
+    @property
+    def id(self) -> str:
+        """The container's id without the name of the runtime."""
+        return self.container_id.rpartition("/")[2]
 
     @property
     def done(self) -> bool:
@@ -82,9 +93,19 @@ class Container:
         }
         if self.container_id:
             status["containerID"] = self.container_id
-        if self.running and (self.spec.get("resources") or {}):
-            status["resources"] = clone(self.spec["resources"])
+        resources = self.spec.get("resources") or {}
+        if self.container_id and resources:
+            status["resources"] = clone(resources)
+            if resources.get("requests"):
+                status["allocatedResources"] = clone(resources["requests"])
+        if mounts := self.spec.get("volumeMounts"):
+            status["volumeMounts"] = [_mounted(each) for each in mounts]
         return status
+
+
+def _mounted(mount: Object) -> Object:
+    found = {name: mount[name] for name in ("name", "mountPath") if name in mount}
+    return found | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})
 
 
 def phase(restart_policy: str, init: Sequence[Container], main: Sequence[Container]) -> str:
@@ -116,13 +137,14 @@ def conditions(
     main: Sequence[Container],
     *,
     sandbox: bool,
+    generation: int = 1,
 ) -> list[Object]:
-    """The five conditions of a pod that a kubelet keeps; transition times move only when the status does."""
+    """What others keep, then the five conditions of a kubelet; transition times move only when the status does."""
     pending = [each.name for each in init if not each.done]
     initialized = ("True", "", "")
-    if pending and pod_phase not in ("Succeeded", "Running"):
+    if pending and not any(each.attempts for each in main):
         initialized = ("False", "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(pending)}]")
-    unready = [each.name for each in main if not each.ready]
+    unready = [each.name for each in (*init, *main) if not each.ready and (each.sidecar or not each.init)]
     ready = ("True", "", "")
     if pod_phase == "Succeeded":
         ready = ("False", "PodCompleted", "")
@@ -139,15 +161,18 @@ def conditions(
         ("PodScheduled", ("True", "", "")),
     ]
     old = {each["type"]: each for each in before}
-    result = [_condition(kind, *values, now, old.get(kind)) for kind, values in wanted]
     known = {kind for kind, _ in wanted}
-    return result + [clone(each) for each in before if each["type"] not in known]
+    kept = [clone(each) for each in before if each["type"] not in known]
+    return kept + [_condition(kind, generation, *values, now, old.get(kind)) for kind, values in wanted]
 
 
-def _condition(kind: str, status: str, reason: str, message: str, now: str, before: Object | None) -> Object:
+def _condition(
+    kind: str, generation: int, status: str, reason: str, message: str, now: str, before: Object | None
+) -> Object:
     changed = before is None or before["status"] != status
     moment = now if before is None or changed else before["lastTransitionTime"]
-    result: Object = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": moment}
+    result: Object = {"type": kind, "observedGeneration": generation, "status": status}
+    result |= {"lastProbeTime": None, "lastTransitionTime": moment}
     if reason:
         result["reason"] = reason
     if message:

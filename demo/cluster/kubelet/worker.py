@@ -5,15 +5,18 @@ the pod is deleted. Sources: https://kubernetes.io/docs/concepts/workloads/pods/
 doubled up to 5 min, reset after 10 min of running) and https://kubernetes.io/docs/concepts/containers/images/ .
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from demo.cluster.images import Image, Launch, PullError
+from demo.cluster.images import Image, Launch, PullError, Run
 from demo.cluster.kubelet import config
+from demo.cluster.kubelet.files import FileSystem
 from demo.cluster.kubelet.probes import Probes
 from demo.cluster.kubelet.status import CREATING, INITIALIZING, Container, conditions, phase
 from demo.cluster.objects import (
     Object,
     clone,
+    disrupted,
     is_deleting,
     name_of,
     namespace_of,
@@ -29,8 +32,12 @@ FIRST_BACKOFF = 10.0
 MAX_BACKOFF = 300.0
 RESET_AFTER = 600.0
 SANDBOX_SECONDS = 1.2
+MOUNT_TIMEOUT = 123.0
 SYNC_SECONDS = 12.0
 """How often a pod that waits is looked at again."""
+RELIST_SECONDS = 1.0
+"""How often a kubelet looks which containers run: one that ends sooner was never seen running, and so never ready."""
+SIGKILLED = 137
 FOREGROUND_EXIT = 12.0
 """An exit within so many seconds of a start belongs to the start: `settle` waits for it."""
 
@@ -54,6 +61,7 @@ class PodWorker:
         self.ip = ""
         self.started = rfc3339(agent.timeline.now())
         self._mount_delay = 0.5
+        self._mounting_since = agent.timeline.seconds
         self.failure: tuple[str, str] | None = None
         """(reason, message) of an eviction."""
 
@@ -74,11 +82,22 @@ class PodWorker:
             text = f'MountVolume.SetUp failed for volume "{missing[0]}" : {missing[1]}'
             self.event("FailedMount", text, warning=True)
             self._mount_delay = min(self._mount_delay * 2, 122.0)
+            self._give_up_mounting(missing[0])
             self.agent.later(self._mount_delay, self._prepare, background=True)
             return
         self.sandbox = True
         self.ip = self.agent.new_ip(self.node)
         self._advance()
+
+    def _give_up_mounting(self, volume: str) -> None:
+        """A sync of the pod waits two minutes and three seconds for its volumes, says so, and begins anew."""
+        now = self.agent.timeline.seconds
+        if now - self._mounting_since < MOUNT_TIMEOUT:
+            return
+        self._mounting_since = now
+        text = f"unmounted volumes=[{volume}], unattached volumes=[], failed to process volumes=[]"
+        text = f"Unable to attach or mount volumes: {text}: context deadline exceeded"
+        self.event("FailedMount", text, warning=True)
 
     def _advance(self) -> None:
         """Start what is next: the first init container that is not done, else all main containers."""
@@ -116,6 +135,10 @@ class PodWorker:
 
     def _pull(self, container: Container, image: str) -> None:
         secrets = config.pull_secrets(self.agent.store, self.pod)
+        if absent := config.missing_pull_secrets(self.agent.store, self.pod):
+            text = f"Unable to retrieve some image pull secrets ({', '.join(absent)}); "
+            text += "attempting to pull the image may not succeed."
+            self.event("FailedToRetrieveImagePullSecret", text, warning=True)
         result = self.agent.images.pull(image, secrets)
         if isinstance(result, PullError):
             if result.invalid_name:
@@ -208,16 +231,37 @@ class PodWorker:
         self.agent.logs.begin(container.container_id, run)
         container.busy = False
         container.state = {"running": {"startedAt": rfc3339(self.agent.timeline.now())}}
-        container.started = True
-        container.ready = container.spec.get("readinessProbe") is None and not (
-            container.init and not container.sidecar
-        )
+        container.files = FileSystem()
+        self._change_files(container, run)
+        container.started = container.spec.get("startupProbe") is None
+        seen = run.exit_after is None or run.exit_after >= RELIST_SECONDS
+        container.ready = seen and container.started and container.spec.get("readinessProbe") is None
+        if container.init and not container.sidecar:
+            container.ready = False
         if run.exit_after is not None:
             background = run.exit_after > FOREGROUND_EXIT
             timer = self.agent.later(run.exit_after, lambda: self._exited(container), background=background)
             container.later(timer)
         self.probes.watch(container)
         self._advance()
+
+    def _change_files(self, container: Container, run: Run) -> None:
+        """Write and remove the files of the program when it does."""
+
+        def change(path: str, content: str | None) -> Callable[[], None]:
+            def do() -> None:
+                container.files.files.pop(path, None)
+                if content is not None:
+                    container.files.files[path] = content
+
+            return do
+
+        for at, path, content in run.files:
+            do = change(path, content)
+            if at <= 0:
+                do()
+            else:
+                container.later(self.agent.later(at, do, background=at > FOREGROUND_EXIT))
 
     def _exited(self, container: Container) -> None:
         run = container.run
@@ -228,10 +272,17 @@ class PodWorker:
             self.agent.report_oom(self.node, container, run.used_memory)
         self._ended(container, run.exit_code, reason, run.message)
 
-    def kill(self, container: Container, code: int) -> None:
-        """After a liveness probe failed often enough."""
+    def kill(self, container: Container) -> None:
+        """After a startup or liveness probe failed often enough."""
         if container.running:
-            self._ended(container, code, "Error", "")
+            container.probe_kills += 1
+            code = self._stop_code(container)
+            self._ended(container, code, "Completed" if code == 0 else "Error", "")
+
+    def _stop_code(self, container: Container) -> int:
+        """How a container ends that is told to, in the time that its pod is given."""
+        grace = float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
+        return SIGKILLED if container.run is None or container.run.stop_after > grace else container.run.stop_code
 
     def _ended(self, container: Container, code: int, reason: str, message: str, waiting: str = "") -> None:
         container.cancel()
@@ -278,7 +329,8 @@ class PodWorker:
         if "terminated" in container.state:
             container.last = {"terminated": container.state["terminated"]}
         if left <= 0.01:
-            container.backoff = min(max(container.backoff * 2, FIRST_BACKOFF), MAX_BACKOFF)
+            if container.probe_kills != 1 or container.backoff:
+                container.backoff = min(max(container.backoff * 2, FIRST_BACKOFF), MAX_BACKOFF)
             self._start(container)
             return
         where = f"{name_of(self.pod)}_{namespace_of(self.pod)}({self.uid})"
@@ -312,7 +364,7 @@ class PodWorker:
         if current is None:
             return
         policy = current["spec"].get("restartPolicy", "Always")
-        pod_phase = "Failed" if self.failure else phase(policy, self.init, self.main)
+        pod_phase = "Failed" if self.failure else phase("Never" if self.stopping else policy, self.init, self.main)
         if pod_phase in ("Succeeded", "Failed"):
             self.finished = True
         before = (current.get("status") or {}).get("conditions") or []
@@ -320,8 +372,15 @@ class PodWorker:
         status: Object = clone(current.get("status") or {})
         status["phase"] = pod_phase
         status["conditions"] = conditions(
-            now, before, pod_phase, self.init, self.main, sandbox=self.sandbox and not self.finished
+            now,
+            before,
+            pod_phase,
+            self.init,
+            self.main,
+            sandbox=self.sandbox and not self.finished,
+            generation=current["metadata"].get("generation", 1),
         )
+        status["observedGeneration"] = current["metadata"].get("generation", 1)
         address = self.agent.host_ip(self.node)
         status |= {"hostIP": address, "hostIPs": [{"ip": address}], "startTime": self.started}
         if self.ip:
@@ -337,6 +396,10 @@ class PodWorker:
         """Node pressure: everything is killed, and the pod stays as Failed."""
         self.failure = (reason, message)
         self.finished = True
+        current = self.agent.current(self)
+        if current is not None:
+            now = rfc3339(self.agent.timeline.now())
+            self.pod = self.agent.write(current, disrupted(current, now, "TerminationByKubelet", message))
         for container in self.containers:
             running = container.running
             container.cancel()

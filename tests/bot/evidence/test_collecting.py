@@ -67,8 +67,8 @@ LEFT_BEHIND: list[tuple[Piece, str, dict[diagnoses.Source, str], dict[str, str]]
     (
         scenarios.unschedulable(),
         "Unschedulable",
-        {"scheduling": "worker-1: ready; can hold cpu", "events": "Insufficient cpu"},
-        {},
+        {"scheduling": "worker-1: ready; free cpu", "events": "Insufficient cpu"},
+        {"room_never": "true"},
     ),
     (scenarios.config_error(), "ConfigError", {"events": "mailer-smtp", "status": "waiting"}, {"container": "mailer"}),
     (
@@ -344,9 +344,25 @@ async def test_a_huge_log_is_read_from_its_end_and_capped(begin: Open) -> None:
     assert found.body.endswith("FATAL: the end")
 
 
+async def test_a_log_of_which_only_the_end_was_read_is_marked_as_cut_however_alike_its_lines_are(begin: Open) -> None:
+    world = await begin([says(*["upstream refused, trying again"] * 250)])
+    found = (await collect(world)).of("previous-log")
+    assert found is not None
+    assert found.body == "upstream refused, trying again (×200)"
+    assert found.cut
+
+
+async def test_a_log_that_was_read_whole_is_not_marked_as_cut(begin: Open) -> None:
+    world = await begin([says(*["upstream refused, trying again"] * 150)])
+    found = (await collect(world)).of("previous-log")
+    assert found is not None
+    assert not found.cut
+
+
 async def test_an_endless_line_is_cut(begin: Open) -> None:
     world = await begin([says("FATAL: " + "x" * 3_000_000)])
     dossier = await collect(world)
+    assert all(one.cut for one in dossier.evidence if one.source == "previous-log")
     assert all(len(one.body) <= collecting.BODY_CHARACTERS for one in dossier.evidence)
     assert len(dossier.facts.get("error_line", "")) <= 300
 

@@ -189,6 +189,11 @@ def test_the_newest_of_several_steps_up_is_told() -> None:
     assert scaled(last, first) == {"scaled_from": "3", "scaled_to": "9"}
 
 
+def test_of_two_steps_in_one_second_the_one_that_went_furthest_is_the_last() -> None:
+    first, last = "Scaled up replica set api-5d from 0 to 3", "Scaled up replica set api-5d from 3 to 9"
+    assert scaled(first, last) == {"scaled_from": "3", "scaled_to": "9"}
+
+
 @pytest.mark.parametrize(
     "messages",
     [
@@ -210,23 +215,9 @@ def test_what_is_no_lone_step_up_by_numbers_tells_nothing(messages: tuple[str, .
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 
-def test_nodes_are_told_with_what_they_can_hold() -> None:
-    lacking = examples.problem(examples.finding("Unschedulable"))
-    found = [examples.node(), examples.node("worker-2", "Unknown", unschedulable=True), {"metadata": {"name": "odd"}}]
-    assert telling.nodes(found, lacking).splitlines() == [
-        "worker-1: ready; can hold cpu 4, memory 8Gi",
-        "worker-2: not ready, cordoned; can hold cpu 4, memory 8Gi",
-        "odd: not ready; can hold cpu ?, memory ?",
-    ]
-    assert telling.nodes([], lacking) == ""
-    many = telling.nodes([examples.node()] * 25, lacking).splitlines()
-    assert (len(many), many[-1]) == (telling.NODE_LINES + 1, "… and 15 more nodes")
-
-
 def test_a_nodes_own_problem_shows_its_conditions_and_taints() -> None:
     node = examples.node(taints=[{"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}])
-    lost = examples.problem(examples.finding("NodeNotReady"), subject=model.ResourceRef("Node", "", "worker-1"))
-    assert telling.nodes([node], lost).splitlines() == [
+    assert telling.node(node).splitlines() == [
         "Ready=True since an unknown time: KubeletReady kubelet is posting",
         "taint node.kubernetes.io/unreachable:NoExecute",
     ]
@@ -262,8 +253,8 @@ def test_no_object_is_too_odd_to_be_told(found: list[model.Json], obj: model.Jso
         assert telling.status(shown, target, suspect).startswith("CrashLoopBackOff: ")
     assert len(telling.events(found, examples.NOW).splitlines()) <= len(found)
     assert all(value.isdecimal() for value in telling.scaling(found).values())
-    telling.nodes(found, shown)
-    telling.nodes(found, examples.problem(subject=model.ResourceRef("Node", "", "n")))
+    for one in found:
+        telling.node(one)
 
 
 @given(st.floats(-1e9, 1e9))

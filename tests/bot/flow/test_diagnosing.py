@@ -178,6 +178,32 @@ def test_some_of_many_that_are_not_ready_are_for_a_person() -> None:
     assert "what the probe depends on" in found.next_step
 
 
+PROBE = {"probe": "liveness", "answer": "HTTP probe failed with statuscode: 500.", "restarts": "3", "exit_code": "0"}
+
+
+def test_what_its_probe_has_killed_is_not_told_as_an_exit_of_its_own() -> None:
+    found = diagnosing.diagnose(
+        problem("CrashLoopBackOff", facts=PROBE),
+        dossier("status", "previous-log", "events", facts={"error_line": "ERROR pool exhausted"}),
+        NOW,
+    )
+    assert found.cause == (
+        "The kubelet keeps restarting container app, since its liveness probe fails with "
+        '"HTTP probe failed with statuscode: 500", 3 restarts so far [E3]. Its log says: ERROR pool exhausted [E2].'
+    )
+    assert (found.confidence, actions(found)) == ("medium", [])
+
+
+def test_what_its_probe_kills_since_a_rollout_is_undone() -> None:
+    found = diagnosing.diagnose(
+        problem("CrashLoopBackOff", facts={"probe": "startup"}),
+        dossier("events", "rollout", facts=rolled_out("startup probe changed: periodSeconds 10 → 1")),
+        NOW,
+    )
+    assert "its startup probe fails [E1]." in found.cause
+    assert actions(found) == [model.RolloutUndo(API, 3)]
+
+
 @pytest.mark.parametrize(
     ("before", "said"),
     [
@@ -207,6 +233,31 @@ def test_a_registry_that_is_away_is_nothing_that_an_undo_mends() -> None:
     )
     assert actions(found) == []
     assert "registry" in found.next_step
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "rate-limited"])
+@pytest.mark.parametrize(
+    ("change", "undone"),
+    [
+        ("image: registry.one/web:8 → registry.two:5000/web:9", True),
+        ("app: image: web:8 → registry.two/web:9", True),
+        ("image: registry.two/web:8 → registry.two/web:9", False),
+        ("image: library/web:8 → docker.io/web:9", False),
+        ("image: none → registry.two/web:9", False),
+        ("container web:9 added", False),
+    ],
+)
+def test_an_image_that_a_rollout_took_to_a_registry_that_is_away_is_put_back(
+    kind: str, change: str, undone: bool
+) -> None:
+    image = change.rpartition(" ")[2] if "→" in change else "web:9"
+    found = diagnosing.diagnose(
+        problem("ImagePull", facts={"image": image, "class": kind}),
+        dossier("events", "rollout", facts=rolled_out(change)),
+        NOW,
+    )
+    assert (actions(found) == [model.RolloutUndo(API, 3)]) == undone
+    assert ("moved it to this registry" in found.cause) == undone
 
 
 def test_an_oom_kill_at_a_limit_that_was_just_lowered_is_undone() -> None:
@@ -261,8 +312,16 @@ def test_an_oom_kill_without_a_change_is_for_a_person() -> None:
         problem("OOMKilled", facts={"memory_limit": "128Mi", "restarts": "4"}), dossier("status"), NOW
     )
     assert actions(found) == []
-    assert "at its memory limit of 128Mi, 4 restarts so far [E1]" in found.cause
+    told = "Container app used all of its memory limit of 128Mi when the kernel killed it, 4 restarts so far [E1]."
+    assert found.cause == told
     assert "No action here helps for long" in found.next_step
+
+
+@pytest.mark.parametrize(("restarts", "told"), [("0", "[E1]."), ("1", ", 1 restart so far [E1]."), ("odd", "[E1].")])
+def test_an_oom_kill_without_a_limit_says_that_there_is_none_and_counts_as_people_do(restarts: str, told: str) -> None:
+    found = diagnosing.diagnose(problem("OOMKilled", facts={"restarts": restarts}), dossier("status"), NOW)
+    assert "it has no memory limit, and its node or pod had none left" in found.cause
+    assert found.cause.endswith(told)
 
 
 def test_a_missing_object_that_the_rollout_began_to_ask_for_is_undone() -> None:
@@ -284,6 +343,39 @@ def test_what_no_node_can_take_is_for_a_person() -> None:
     found = diagnosing.diagnose(problem("Unschedulable", facts={"class": "cpu"}), dossier("scheduling"), NOW)
     assert actions(found) == []
     assert "Ask for less cpu" in found.next_step
+
+
+def test_what_a_pod_asks_for_is_told_beside_what_the_nodes_have() -> None:
+    facts = {
+        "room": "worker-1 has most free: 250m of its 4 CPU",
+        "kept_off": "It does not tolerate a:NoSchedule (node b).",
+    }
+    found = diagnosing.diagnose(
+        problem("Unschedulable", facts={"class": "cpu"}), dossier("events", "scheduling", facts=facts), NOW
+    )
+    assert found.cause == (
+        "Container app of pod api-5d-x shows Unschedulable [E1]. worker-1 has most free: 250m of its 4 CPU [E2]. "
+        "It does not tolerate a:NoSchedule (node b) [E2]."
+    )
+
+
+def test_what_is_larger_than_any_node_needs_a_larger_one() -> None:
+    facts = {"room": "The largest node, worker-1, holds 4 CPU in all", "room_never": "true"}
+    found = diagnosing.diagnose(
+        problem("Unschedulable", facts={"class": "cpu"}), dossier("scheduling", facts=facts), NOW
+    )
+    assert "It fits on no node, even an empty one: the largest node, worker-1, holds 4 CPU in all [E1]." in found.cause
+    assert found.next_step == "Ask for less cpu, or add a larger node."
+
+
+@pytest.mark.parametrize(("kind", "scaled"), [("gpu", True), ("affinity", True), ("ports", True), ("pvc", False)])
+def test_more_replicas_than_fit_are_scaled_back_whatever_they_lack_but_a_volume(kind: str, scaled: bool) -> None:
+    found = diagnosing.diagnose(
+        problem("Unschedulable", ready=3, facts={"class": kind}),
+        dossier("events", facts={"scaled_from": "3", "scaled_to": "9"}),
+        NOW,
+    )
+    assert (actions(found) == [model.Scale(API, 3)]) == scaled
 
 
 def test_replicas_beyond_what_the_cluster_holds_may_be_scaled_back() -> None:
@@ -313,6 +405,25 @@ def test_a_stuck_rollout_is_undone_and_names_its_change() -> None:
     )
     assert actions(found) == [model.RolloutUndo(API, 3)]
     assert "readiness probe changed [E2]" in found.cause
+
+
+QUOTA = 'pods "api-5d-x" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1'
+
+
+def test_why_pods_cannot_be_created_is_told_in_the_servers_words() -> None:
+    found = diagnosing.diagnose(problem("ReplicasMissing", facts={"said": QUOTA}), dossier("events"), NOW)
+    assert f'refuses its pods: "{QUOTA}" [E1].' in found.cause
+    assert found.confidence == "high"
+
+
+def test_a_rollout_that_is_stuck_for_want_of_pods_tells_why_they_cannot_be_created() -> None:
+    stuck, missing = problem("RolloutStuck"), problem("ReplicasMissing", facts={"said": QUOTA})
+    both = replace(stuck, findings=(*stuck.findings, *missing.findings))
+    found = diagnosing.diagnose(both, dossier("status"), NOW)
+    assert "shows RolloutStuck" in found.cause
+    assert "exceeded quota: few" in found.cause
+    assert (found.confidence, actions(found)) == ("high", [])
+    assert "quota" in found.next_step
 
 
 @pytest.mark.parametrize("kind", ["NodeNotReady", "NodePressure", "JobFailed", "ReplicasMissing"])

@@ -127,15 +127,15 @@ async def test_a_permit_that_lay_too_long_permits_nothing(begin: worlds.Begin) -
     assert world.writes == []
 
 
-async def test_a_cluster_that_forbids_it_fails_it_in_its_own_words(begin: worlds.Begin) -> None:
+async def test_a_cluster_that_forbids_it_has_it_refused_and_the_right_is_named(begin: worlds.Begin) -> None:
     world = await begin([scenarios.crash_loop()])
     bot = await world.replica()
     incident, _ = await world.approved(bot)
     world.cluster.forbid("writer", "patch", "deployments")
     assert await bot.pipeline.execute_next()
     state, outcome = await ended(bot, incident.id)
-    assert state == "failed"
-    assert "cannot patch" in outcome.detail
+    assert state == "refused"
+    assert outcome.detail == "The bot's writing identity may not patch deployments.apps in namespace payments."
     assert world.writes == []
 
 
@@ -147,7 +147,8 @@ async def test_a_cluster_that_is_away_fails_it_with_nothing_written(begin: world
     assert await bot.pipeline.execute_next()
     state, outcome = await ended(bot, incident.id)
     assert state == "failed"
-    assert "othing was written" in outcome.detail
+    assert outcome.detail.startswith("Could not ")
+    assert world.writes == []
     assert not (await bot.card(incident.id)).incident.diagnosis_wanted
 
 
@@ -183,6 +184,89 @@ async def test_a_write_that_never_arrived_is_unknown_is_not_found_and_not_repeat
     world.clock.advance(minutes=5)
     assert not await bot.pipeline.execute_next()
     assert world.writes == []
+
+
+class GoesAway:
+    """A hand whose cluster goes away with its answer to the write. Behind `ports.Hand`."""
+
+    def __init__(self, hand: ports.Hand | None) -> None:
+        assert hand is not None
+        self.execute = hand.execute
+
+    async def look(self, *_: object) -> bool | None:
+        raise errors.ClusterUnavailable("read Deployment payments/api: could not connect")
+
+
+async def cut_off(world: worlds.World, when: str) -> tuple[worlds.Replica, worlds.Replica, int]:
+    """A replica that is cut off while it writes and cannot look either, another one that can, and the incident."""
+    well = await world.replica("well")
+    cut = await world.replica("cut", hands=lambda cluster: GoesAway(well.wired.hands(cluster)))
+    incident, _ = await world.approved(well)
+    world.drop_the_write(when)
+    assert await cut.pipeline.execute_next()
+    state, outcome = await ended(cut, incident.id)
+    assert (state, outcome.written, outcome.unseen) == ("unknown", None, True)
+    assert "The cluster could not be looked at" in outcome.detail
+    return cut, well, incident.id
+
+
+@pytest.mark.parametrize(("when", "written"), [("after", True), ("before", False)])
+async def test_a_lost_answer_of_a_cluster_that_went_away_is_looked_for_when_it_answers_again(
+    begin: worlds.Begin, when: str, written: bool
+) -> None:
+    world = await begin([scenarios.crash_loop()])
+    cut, well, incident = await cut_off(world, when)
+    before = (await ended(cut, incident))[1]
+    assert await cut.pipeline.execute_next(), "it is asked again at once"
+    assert not await well.pipeline.execute_next(), "and then after a lease"
+    assert (await ended(cut, incident))[1] == before, "nothing is said where nothing was seen"
+
+    world.clock.passed += worlds.RULES.lease
+    assert await well.pipeline.execute_next()
+    state, outcome = await ended(well, incident)
+    assert (state, outcome.written, outcome.unseen) == ("unknown", written, False)
+    there = "there, and is being verified" if written else "not there"
+    assert outcome.detail.endswith(f"It answers again. Looked at the cluster: the change is {there}.")
+    assert (await well.told(incident, "execution:looked-at")).data["written"] is written
+    assert (await well.wanted())["parent"] >= 1
+    if written:
+        assert (await world.verified(well, incident)).incident.state == "resolved"
+    else:
+        assert await verification(well, incident) is None
+        assert (await well.card(incident)).incident.diagnosis_wanted
+    world.clock.advance(minutes=5)
+    assert not await well.pipeline.execute_next()
+    assert len(world.writes) == written
+
+
+async def test_a_dead_replicas_write_is_looked_for_too_when_the_cluster_answers_again(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    well = await world.replica("well")
+    cut = await world.replica("cut", hands=lambda cluster: GoesAway(well.wired.hands(cluster)))
+    incident, _ = await world.approved(well)
+    await executing.do(well.wired, await job(well))
+    world.clock.passed += worlds.RULES.lease
+    assert await cut.pipeline.execute_next()
+    assert (await ended(cut, incident.id))[1].unseen
+    assert await well.pipeline.execute_next()
+    assert (await ended(well, incident.id))[1].written
+    assert (await world.verified(well, incident.id)).incident.state == "resolved"
+    assert len(world.writes) == 1
+
+
+async def test_two_replicas_settle_it_once(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    _, well, incident = await cut_off(world, "after")
+    other = await world.replica("other")
+    assert sorted(await asyncio.gather(executing.settle(well.wired), executing.settle(other.wired))) == [False, True]
+    assert (await well.trail(incident)).count("execution:looked-at") == 1
+
+
+async def test_a_cluster_that_stays_away_is_not_looked_at_for_ever(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    _, well, _ = await cut_off(world, "after")
+    world.clock.passed += executing.LOOKED_FOR
+    assert not await well.pipeline.execute_next()
 
 
 async def test_a_fresh_proposal_after_an_unknown_end_ends_when_the_first_turns_out_to_have_helped(
@@ -330,7 +414,8 @@ async def test_a_hand_that_gets_no_answer_has_written_nothing_and_it_is_said(beg
     assert await cut_off.pipeline.execute_next()
     state, outcome = await ended(bot, incident.id)
     assert state == "failed"
-    assert outcome.detail.endswith("nothing was written: get Deployment payments/api: timed out")
+    assert outcome.detail == "The cluster did not answer: get Deployment payments/api: timed out"
+    assert world.writes == []
 
 
 class Broken:

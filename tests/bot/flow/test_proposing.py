@@ -92,6 +92,43 @@ async def test_what_admission_would_refuse_is_not_offered_and_its_words_are_told
     assert "images must be signed" in reason
 
 
+async def test_what_the_writing_identity_may_not_do_is_not_even_tried_and_the_right_is_named(
+    begin: worlds.Begin,
+) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    world.cluster.forbid("writer", "patch", "deployments")
+    incident = await world.diagnosed(bot)
+    card = await bot.card(incident.id)
+    assert card.remedy is None
+    lacking = "The bot's writing identity may not patch deployments.apps in namespace payments."
+    assert card.refused == (f"rollout-undo was considered: {lacking}",)
+    assert world.cluster.journal.dry_runs == []
+
+
+async def test_where_its_rights_cannot_be_asked_for_nothing_is_offered(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    (incident,) = await world.sweep(bot)
+    world.cluster.faults.add(Fault(path="/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", status=500))
+    found = await draft(bot, model.RolloutUndo(incident.subject, 1))
+    assert (found.proposal, found.away) == (None, True)
+    assert world.cluster.journal.dry_runs == []
+
+
+async def test_why_an_earlier_candidate_was_turned_down_is_not_kept_beside_a_proposal(begin: worlds.Begin) -> None:
+    """It would be shown as the reason why there is none, once that proposal has ended."""
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    (incident,) = await world.sweep(bot)
+    found = await draft(bot, model.RolloutUndo(incident.subject, 99), model.RolloutRestart(incident.subject))
+    assert found.refused
+    diagnosis = diagnoses.Diagnosis("a cause", (), "low", "a reason", "a step")
+    await proposing.publish(bot.wired, incident, diagnosis, (), found)
+    card = await bot.card(incident.id)
+    assert (card.refused, card.remedy is not None) == ((), True)
+
+
 async def test_a_watch_that_only_observes_diagnoses_and_proposes_nothing(begin: worlds.Begin) -> None:
     world = await begin([scenarios.crash_loop()])
     bot = await world.replica()

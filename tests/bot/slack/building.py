@@ -201,6 +201,14 @@ def card(remedy: cards.ProposalCard | None = None, **changes: Any) -> cards.Inci
     return replace(first, **changes)
 
 
+FROZEN = (
+    "rollout-undo was considered: the API server would refuse it: deployments.apps 'api' is forbidden: "
+    "ValidatingAdmissionPolicy 'freeze' with binding 'freeze' denied request: changes are frozen until Monday 06:00; "
+    "ask the release desk (Jo or Kim), and not the on-call, who can neither lift nor extend it"
+)
+"""As long as an API server's refusals are."""
+
+
 def every_incident() -> dict[str, cards.IncidentCard]:
     """Name of the golden file → the incident in that state."""
     acknowledged = incident(state="acknowledged", acknowledged_at=minutes(1.5), acknowledged_by=ANA)
@@ -234,6 +242,10 @@ def every_incident() -> dict[str, cards.IncidentCard]:
             ),
             refused=("revision 3 was never proven: it lived 2 min", "an HPA owns the replicas"),
         ),
+        "open-refused-again": card(
+            card_of("refused"),
+            refused=(FROZEN,),
+        ),
         "open-looking-again": card(card_of("stale"), incident=incident(diagnosis_wanted=True)),
         "open-not-verified": card(card_of("not-verified"), undo=undo()),
         "open-after-rejection": card(card_of("proposed"), history=(card_of("rejected"),)),
@@ -247,7 +259,7 @@ def every_incident() -> dict[str, cards.IncidentCard]:
             incident=resolved(
                 acknowledged_at=None,
                 acknowledged_by="",
-                resolution="The problem is gone; nobody pressed anything here.",
+                resolution="The problem is gone; nothing was changed from here.",
             ),
         ),
         "node": card(

@@ -125,6 +125,34 @@ async def test_an_orphan_whose_taker_dies_is_taken_over_again(store: engine.Data
     assert [(one.id, one.owner) for one in again] == [(held.id, "b")]
 
 
+async def test_an_unseen_end_is_given_to_one_at_a_time_until_it_is_settled(store: engine.Database) -> None:
+    await examples.queued(store)
+    held = await _claim(store)
+    assert held is not None
+    unseen, seen = model.Outcome("unknown", "no answer", unseen=True), model.Outcome("unknown", "there", written=True)
+    async with store.begin() as tx:
+        assert await tx.executions.finish(held.id, "a", unseen, NOW)
+        assert await tx.executions.unseen("b", NOW, NOW, LEASE) is None, "too long ago"
+        taken = await tx.executions.unseen("b", NOW, NOW - SECOND, LEASE)
+        assert taken is not None
+        assert (taken.id, taken.owner, taken.outcome) == (held.id, "b", unseen)
+        assert await tx.executions.unseen("c", NOW + LEASE - SECOND, NOW - SECOND, LEASE) is None
+        assert await tx.executions.unseen("c", NOW + LEASE, NOW - SECOND, LEASE) is not None
+        assert not await tx.executions.settle(held.id, "b", seen), "it was taken over"
+        assert await tx.executions.settle(held.id, "c", seen)
+        assert not await tx.executions.settle(held.id, "c", unseen), "once"
+        assert await tx.executions.unseen("d", NOW + 2 * LEASE, NOW - SECOND, LEASE) is None
+
+
+async def test_an_end_that_was_seen_is_not_looked_for(store: engine.Database) -> None:
+    await examples.queued(store)
+    held = await _claim(store)
+    assert held is not None
+    async with store.begin() as tx:
+        assert await tx.executions.finish(held.id, "a", examples.DONE, NOW)
+        assert await tx.executions.unseen("b", NOW, NOW - SECOND, LEASE) is None
+
+
 # --- verifications --------------------------------------------------------------------------------------------------
 
 

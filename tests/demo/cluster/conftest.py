@@ -50,7 +50,7 @@ def _no_failures(cluster: SimulatedCluster) -> None:
 def connect(stack: AsyncExitStack, tmp_path: Path) -> Connect:
     """`await connect(cluster, 'writer')`: an ApiClient of the official client."""
 
-    async def open_client(cluster: SimulatedCluster, user: str = "writer") -> Any:
+    async def open_client(cluster: SimulatedCluster, user: str = "admin") -> Any:
         path = cluster.write_kubeconfig(tmp_path / "kubeconfig")
         loader: Any = config.new_client_from_config
         found = await loader(config_file=str(path), context=f"demo-{user}")
@@ -68,7 +68,7 @@ def raw(stack: AsyncExitStack) -> Raw:
         method: str,
         path: str,
         *,
-        user: str = "writer",
+        user: str = "admin",
         body: Any = None,
         content_type: str = "application/json",
         headers: dict[str, str] | None = None,

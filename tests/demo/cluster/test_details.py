@@ -77,9 +77,15 @@ async def test_a_job_that_restarts_in_place_fails_at_its_limit(start: Start) -> 
     cluster = await start(speed=100)
     cluster.images.publish("batch/task", "v1", program=programs.fails("no"))
     cluster.apply(scenarios.job("task", "batch", "batch/task:v1", restart_policy="OnFailure", backoff_limit=1))
-    await cluster.wait_for(lambda: bool(cluster.get("jobs", "task", "batch")["status"].get("conditions")))
-    assert cluster.get("jobs", "task", "batch")["status"]["conditions"][1]["reason"] == "BackoffLimitExceeded"
-    await cluster.settle()
+
+    def conditions() -> list[tuple[str, str]]:
+        status = cluster.get("jobs", "task", "batch")["status"]
+        return [(each["type"], each["reason"]) for each in status.get("conditions") or []]
+
+    await cluster.wait_for(lambda: bool(conditions()))
+    assert conditions()[0] == ("FailureTarget", "BackoffLimitExceeded")
+    await cluster.wait_for(lambda: len(conditions()) == 2)
+    assert conditions()[1] == ("Failed", "BackoffLimitExceeded")
     assert cluster.pods("batch", "task") == []
 
 
@@ -112,7 +118,8 @@ async def test_two_budgets_over_one_pod_and_percentages(start: Start, raw: Raw) 
     await cluster.settle()
     name = cluster.pods("web", "cart")[0]["metadata"]["name"]
     answer = await raw(cluster, "POST", f"/api/v1/namespaces/web/pods/{name}/eviction", body={})
-    assert (answer.status, "more than one PodDisruptionBudget" in answer.json["message"]) == (500, True)
+    assert (answer.status, answer.json["status"], answer.json["code"]) == (201, "Failure", 500)
+    assert "more than one PodDisruptionBudget" in answer.json["message"]
 
 
 async def test_unhealthy_pods_are_evicted_by_the_policy(start: Start, raw: Raw) -> None:

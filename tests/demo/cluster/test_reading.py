@@ -18,7 +18,7 @@ def cart(replicas: int = 3) -> Any:
 
 async def test_official_client_reads_bytes_and_typed_objects(start: Start, connect: Connect) -> None:
     cluster = await start("demo")
-    core: Any = client.CoreV1Api(await connect(cluster, "reader"))
+    core: Any = client.CoreV1Api(await connect(cluster))
     response = await core.list_pod_for_all_namespaces_without_preload_content(limit=500)
     listed = json.loads(await response.read())
     assert listed["kind"] == "PodList"
@@ -45,7 +45,7 @@ async def test_every_object_of_the_demo_has_the_shape_that_the_typed_client_expe
     start: Start, connect: Connect
 ) -> None:
     cluster = await start([*scenarios.demo(), scenarios.node_pressure(), scenarios.quota_exceeded()])
-    api = await connect(cluster, "reader")
+    api = await connect(cluster)
     core: Any = client.CoreV1Api(api)
     apps: Any = client.AppsV1Api(api)
     batch: Any = client.BatchV1Api(api)
@@ -96,6 +96,28 @@ async def test_expired_continue_token_is_410_with_a_new_token(start: Start, raw:
     answer = await raw(cluster, "GET", f"/api/v1/pods?limit=2&continue={first['metadata']['continue']}")
     assert (answer.status, answer.json["reason"]) == (410, "Expired")
     assert answer.json["metadata"]["continue"]
+
+
+async def test_the_new_token_of_a_410_goes_on_behind_the_last_object_in_the_newest_state(
+    start: Start, raw: Raw
+) -> None:
+    cluster = await start([cart(7)])
+    before = [item["metadata"]["name"] for item in (await raw(cluster, "GET", "/api/v1/pods")).json["items"]]
+    first = (await raw(cluster, "GET", "/api/v1/pods?limit=2")).json
+    cluster.delete("pods", before[0], "web", grace=0)
+    cluster.delete("pods", before[3], "web", grace=0)
+    cluster.compact()
+    token = first["metadata"]["continue"]
+    answer = await raw(cluster, "GET", f"/api/v1/pods?limit=2&continue={token}")
+    names, token = [], answer.json["metadata"]["continue"]
+    while token:
+        page = (await raw(cluster, "GET", f"/api/v1/pods?limit=2&continue={token}")).json
+        names += [item["metadata"]["name"] for item in page["items"]]
+        token = page["metadata"].get("continue")
+    assert before[0] not in names
+    assert before[1] not in names
+    assert set(before[2:3] + before[4:]) <= set(names)
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +280,9 @@ async def test_discovery_and_health(start: Start, raw: Raw) -> None:
     assert (await raw(cluster, "GET", "/api")).json["versions"] == ["v1"]
     assert (await raw(cluster, "GET", "/apis/apps")).json["preferredVersion"]["version"] == "v1"
     assert (await raw(cluster, "GET", "/apis/metrics.k8s.io/v1beta1/pods")).status == 404
-    assert (await raw(cluster, "GET", "/api/v1/wombats")).body == b"404 page not found\n"
+    assert (await raw(cluster, "GET", "/apis/wombats.example/v1/wombats")).body == b"404 page not found\n"
+    missing = await raw(cluster, "GET", "/api/v1/wombats")
+    assert (missing.status, missing.json["message"]) == (404, "the server could not find the requested resource")
 
 
 async def test_metadata_only_lists(start: Start, raw: Raw) -> None:

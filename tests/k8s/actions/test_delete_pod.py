@@ -67,7 +67,7 @@ def test_the_risk_is_what_can_be_lost(kind: str, owner: tuple[str, str], ready: 
         (raw.pod(), {"owner": raw.workload(metadata={"uid": "another"})}, "was created anew"),
         (raw.pod(), {"owner": raw.workload(replicas=0)}, "no new pod would come"),
         (raw.pod(), {"owner": raw.workload(metadata={"deletionTimestamp": raw.at(1)})}, "no new pod would come"),
-        (raw.pod(), {"headroom": 0}, "allows no disruption"),
+        (raw.pod(), {"headroom": 0}, "is ready, and PodDisruptionBudget "),
     ],
 )
 def test_what_stands_in_the_way_is_said(pod: model.Json | None, more: dict[str, Any], said: str) -> None:

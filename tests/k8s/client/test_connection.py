@@ -1,8 +1,11 @@
 """Opening the way to a cluster: kubeconfigs, contexts, users, fresh credentials, timeouts, bounded concurrency."""
 
 import asyncio
+import contextlib
+import ssl
 import stat
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import time_machine
 from aiohttp import web
 
 from k8s.client import connection, errors
+from tests.cluster import pki
 from tests.k8s.client import servers
 
 AUTHORITIES = Path(certifi.where()).read_bytes()
@@ -174,9 +178,10 @@ async def test_a_token_file_is_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", ["raise SystemExit(3)", "status = {}", "status = {'clientCertificateData': 'x'}"])
 async def test_a_plugin_without_credentials_is_a_configuration_error(tmp_path: Path, body: str) -> None:
-    path = servers.kubeconfig(tmp_path, "http://127.0.0.1:1", plugin(tmp_path, body))
-    with pytest.raises(errors.ConfigurationError, match=r"credential plugin '.*plugin.py' gave no credentials"):
-        await opened(path)
+    for scheme in ("http", "https"):
+        path = servers.kubeconfig(tmp_path, f"{scheme}://127.0.0.1:1", plugin(tmp_path, body))
+        with pytest.raises(errors.ConfigurationError, match=r"credential plugin '.*plugin.py' gave no credentials"):
+            await opened(path)
 
 
 async def test_a_plugin_that_is_not_installed_is_a_configuration_error(tmp_path: Path) -> None:
@@ -188,6 +193,49 @@ async def test_a_plugin_that_is_not_installed_is_a_configuration_error(tmp_path:
 async def test_outside_of_a_cluster_the_service_account_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(errors.ConfigurationError, match="not inside a cluster"):
         await opened(None, in_cluster=True, service_account=tmp_path)
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def over_tls(folder: Path) -> AsyncIterator[str]:
+    """The URL of a server whose certificate is signed by `ca.crt` of the folder and names localhost alone."""
+    pki.Authority(folder).issue("server", "server", hosts=("localhost",))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    app = web.Application()
+    app.router.add_get("/version", VERSION)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    try:
+        yield f"https://localhost:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_certificate_of_the_kubeconfigs_authority_is_trusted(tmp_path: Path) -> None:
+    async with over_tls(tmp_path) as url:
+        over = await opened(servers.kubeconfig(tmp_path, url, authority="ca.crt"))
+        assert await over.version() == "v1.34.1"
+        await over.close()
+
+
+@pytest.mark.parametrize(
+    ("authority", "host", "hint"),
+    [("other/ca.crt", "localhost", "certificate-authority"), ("ca.crt", "127.0.0.1", "tls-server-name")],
+)
+async def test_a_certificate_that_is_not_trusted_is_told_with_what_to_set_right(
+    tmp_path: Path, authority: str, host: str, hint: str
+) -> None:
+    pki.Authority(tmp_path / "other")
+    async with over_tls(tmp_path) as url:
+        over = await opened(servers.kubeconfig(tmp_path, url.replace("localhost", host), authority=authority))
+        with pytest.raises(errors.Unreachable, match=f"its certificate is not trusted .*{hint}") as caught:
+            await over.version()
+        await over.close()
+    assert not caught.value.sent
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

@@ -57,7 +57,6 @@ async def _half(request: web.Request) -> web.StreamResponse:
     ("code", "kind"),
     [
         (400, errors.Rejected),
-        (401, errors.Unauthorized),
         (404, errors.NotFound),
         (405, errors.NotFound),
         (409, errors.Conflict),
@@ -78,6 +77,33 @@ async def test_each_http_status_has_its_error_with_the_servers_words(
     assert type(error) is kind
     assert error.message == "the words of the server"
     assert str(error) == "read Pod payments/api-1: the words of the server"
+
+
+async def test_a_401_tells_what_may_be_wrong_with_the_credentials(server: servers.Server, tmp_path: Path) -> None:
+    server.answer = servers.status(401, "Unauthorized")
+    error = await failure(server, tmp_path)
+    assert type(error) is errors.Unauthorized
+    assert error.message.startswith("Unauthorized; these credentials are wrong, expired or revoked: renew")
+
+
+async def test_a_403_for_nobody_tells_that_there_were_no_credentials(server: servers.Server, tmp_path: Path) -> None:
+    words = 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group ""'
+    server.answer = servers.status(403, words)
+    error = await failure(server, tmp_path)
+    assert type(error) is errors.Forbidden
+    assert error.message.startswith(f"{words}; the request had no credentials")
+
+
+async def test_plain_http_to_a_tls_port_is_told(server: servers.Server, tmp_path: Path) -> None:
+    """As net/http of Go answers it."""
+
+    async def go(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=400, text="Client sent an HTTP request to an HTTPS server.\n")
+
+    server.answer = go
+    error = await failure(server, tmp_path)
+    assert type(error) is errors.Rejected
+    assert error.message == "the server speaks HTTPS, and the kubeconfig's server says http://"
 
 
 async def test_a_403_by_access_rules_is_forbidden(server: servers.Server, tmp_path: Path) -> None:

@@ -176,6 +176,8 @@ async def test_an_unreachable_cluster_is_an_error_and_not_an_absence(tmp_path: P
 
 
 async def test_logs_events_names_and_rights_of_a_real_crash_loop(world: executing.World) -> None:
+    for verb, resource in (("get", "pods/log"), ("list", "events"), ("list", "deployments")):
+        world.cluster.allow("writer", verb, resource)  # rights of the reading identity, which this world has not
     pod = world.first_pod()
     text = await world.reader.logs("payments", pod.name, "api", previous=True)
     assert "KeyError: 'DB_URL'" in text

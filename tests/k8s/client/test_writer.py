@@ -72,6 +72,12 @@ async def test_a_dry_run_is_marked_as_one(tmp_path: Path, op: model.Operation) -
     assert "dryRun" not in (await sent(tmp_path, op)).query
 
 
+async def test_a_dry_run_of_a_delete_is_marked_in_its_body_which_alone_counts(tmp_path: Path) -> None:
+    """https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run; with a body, the server reads no query."""
+    assert (await sent(tmp_path, model.Operation("delete", POD), dry_run=True)).body["dryRun"] == ["All"]
+    assert "dryRun" not in (await sent(tmp_path, model.Operation("delete", POD))).body
+
+
 @pytest.mark.parametrize("verb", ["patch", "scale", "delete"])
 async def test_without_a_version_the_uid_still_binds(tmp_path: Path, verb: Any) -> None:
     op = model.Operation(

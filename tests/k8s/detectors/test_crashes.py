@@ -30,6 +30,58 @@ def test_the_finding_says_how_it_ends_and_folds_into_the_deployment() -> None:
     }
 
 
+def _probed(message: str, *, seen: float = 62, reason: str = "Completed", exit_code: int = 0) -> model.Finding:
+    """A crash loop whose last run lasted from 63 to 60 seconds ago, with an event about a probe."""
+    pod = b.pod(statuses=[b.crashed(exit_code=exit_code, reason=reason)])
+    event = b.event(pod, "Pod", "Unhealthy", message, container="app", lastTimestamp=b.ago(seen))
+    return b.only("CrashLoopBackOff", **b.whole(pod), events=[event])
+
+
+@pytest.mark.parametrize("probe", ["liveness", "startup"])
+def test_what_its_probe_has_killed_is_told_so_and_not_by_its_exit_code_alone(probe: str) -> None:
+    finding = _probed(f"{probe.title()} probe failed: HTTP probe failed with statuscode: 500")
+    assert finding.message == (
+        f"Container app of pod web-7d9f-abcde keeps restarting: its {probe} probe fails "
+        '("HTTP probe failed with statuscode: 500"), so the kubelet ends it; exit code 0 (Completed) after 3 s, '
+        "12 restarts."
+    )
+    assert finding.cause == f"app {probe} probe"
+    assert (finding.facts["probe"], finding.facts["answer"]) == (probe, "HTTP probe failed with statuscode: 500")
+
+
+@pytest.mark.parametrize("exit_code", [0, 137, 143])
+def test_a_probe_of_which_no_more_is_told_still_explains_an_end_on_demand(exit_code: int) -> None:
+    finding = _probed("Liveness probe failed: no", seen=1800, exit_code=exit_code)
+    assert finding.facts["probe"] == "liveness"
+
+
+def test_what_its_probe_kills_is_in_a_loop_while_it_runs_too_though_it_ends_well() -> None:
+    pod = b.pod(
+        statuses=[b.running(started=20, restarts=3, lastState=b.ended(0, "Completed", started=63, finished=30))]
+    )
+    event = b.event(pod, "Pod", "Unhealthy", "Liveness probe failed: no", container="app")
+    assert b.only("CrashLoopBackOff", **b.whole(pod), events=[event]).facts["probe"] == "liveness"
+    assert b.findings("CrashLoopBackOff", **b.whole(pod)) == []
+
+
+def test_a_probe_that_failed_without_an_answer_is_named_alone() -> None:
+    assert "its liveness probe fails, so the kubelet" in _probed("Liveness probe errored").message
+
+
+@pytest.mark.parametrize(
+    ("message", "seen", "reason"),
+    [
+        ("Readiness probe failed: no", 62, "Error"),
+        ("Liveness probe failed: no", 64, "Error"),
+        ("Liveness probe failed: no", 62, "OOMKilled"),
+    ],
+)
+def test_a_probe_that_did_not_end_the_last_run_is_no_cause_of_it(message: str, seen: float, reason: str) -> None:
+    finding = _probed(message, seen=seen, reason=reason, exit_code=1)
+    assert "probe" not in finding.facts
+    assert finding.cause == "app exit 1"
+
+
 def test_the_termination_message_and_the_signal_are_facts() -> None:
     status = b.crashed()
     status["lastState"]["terminated"] |= {"message": "panic: no\n  database", "signal": 6}
@@ -136,3 +188,22 @@ def test_an_end_without_code_reason_or_times_is_no_error() -> None:
 def test_a_node_whose_clock_is_ahead_does_not_put_the_beginning_into_the_future() -> None:
     status = b.crashed() | {"lastState": b.ended(started=-120, finished=-60)}
     assert b.only("CrashLoopBackOff", pods=[b.pod(statuses=[status], since=-60)]).since == b.NOW
+
+
+@pytest.mark.parametrize(
+    ("runs", "ready", "crashing"),
+    [
+        (59, True, True),  # not yet for a minute
+        (60, True, False),
+        (300, False, True),  # it never became ready
+    ],
+)
+def test_what_has_outlived_its_crashes_by_far_has_left_the_loop(runs: float, ready: bool, crashing: bool) -> None:
+    status = b.running(started=runs, ready=ready, restarts=3, lastState=b.ended(started=runs + 22, finished=runs + 20))
+    assert bool(b.findings("CrashLoopBackOff", pods=[b.pod(statuses=[status])])) is crashing
+
+
+@pytest.mark.parametrize(("runs", "crashing"), [(299, True), (300, False)])
+def test_what_crashes_every_two_minutes_must_run_for_longer_to_be_believed(runs: float, crashing: bool) -> None:
+    status = b.running(started=runs, restarts=3, lastState=b.ended(started=runs + 100, finished=runs))
+    assert bool(b.findings("CrashLoopBackOff", pods=[b.pod(statuses=[status])])) is crashing

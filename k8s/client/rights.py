@@ -1,0 +1,78 @@
+"""Which rights of access an action takes, and the plain words for one that is missing.
+
+Asked by `k8s.executor`: before a person is asked to approve what the API server would forbid anyway, and where it
+forbids it after all. The rights themselves: https://kubernetes.io/docs/reference/access-authn-authz/rbac/.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from k8s import model
+from k8s.client import resources
+
+_SAID = re.compile(
+    r'User "[^"]*" cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"'
+    r'(?: in the namespace "(?P<namespace>[^"]*)")?'
+)
+"""How every API server words it: `forbiddenMessage` in
+staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go of kubernetes/kubernetes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One right: `verb` on a list name, with a subresource after a slash (`deployments/scale`)."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    namespace: str = ""
+    """Empty: in the whole cluster."""
+
+    def __str__(self) -> str:
+        """`patch deployments.apps`, `patch deployments.apps/scale`."""
+        plural, slash, subresource = self.resource.partition("/")
+        return f"{self.verb} {plural}{f'.{self.group}' if self.group else ''}{slash}{subresource}"
+
+
+def needed(action: model.Action, operations: Sequence[model.Operation]) -> tuple[Right, ...]:
+    """All without which these operations end in a refusal: to write, and to read again what they rest on.
+
+    What only refines a verdict (budgets, autoscalers, the namespace's marks) is not among them.
+    """
+    found = [_writing(op) for op in operations]
+    target = action.pod if isinstance(action, model.DeletePod) else action.workload
+    found += [_reading("get", target.kind, target.namespace)]
+    found += [_reading("get", action.workload.kind, target.namespace), _reading("list", "Pod", target.namespace)]
+    if action.workload.kind == "Deployment":
+        found.append(_reading("list", "ReplicaSet", target.namespace))
+    return tuple(dict.fromkeys(found))
+
+
+def _writing(op: model.Operation) -> Right:
+    resource = resources.named(op.target.kind)
+    if op.verb == "scale":
+        return Right("patch", f"{resource.plural}/scale", resource.group, op.target.namespace)
+    return Right(op.verb, resource.plural, resource.group, op.target.namespace)
+
+
+def _reading(verb: str, kind: str, namespace: str) -> Right:
+    resource = resources.named(kind)
+    return Right(verb, resource.plural, resource.group, namespace)
+
+
+def refused(message: str) -> Right | None:
+    """The right that a server's 403 names; None where it does not say it in the usual words."""
+    said = _SAID.search(message)
+    if said is None:
+        return None
+    return Right(said["verb"], said["resource"], said["group"], said["namespace"] or "")
+
+
+def missing(lacking: Sequence[Right]) -> str:
+    """One sentence of what the writing identity may not do; rights of one namespace."""
+    *most, last = map(str, lacking)
+    what = f"{', '.join(most)} or {last}" if most else last
+    namespace = lacking[0].namespace
+    where = f"in namespace {namespace}" if namespace else "in the cluster"
+    return f"The bot's writing identity may not {what} {where}."
