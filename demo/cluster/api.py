@@ -178,7 +178,7 @@ class Api:
             self._check_revision(query)
             revision, objects = self._store.revision, self._select(request)
         if limit and len(objects) - start > limit and fresh:
-            self._store.keep_snapshot(_snapshot_key(resource), revision, objects)
+            self._store.keep_snapshot(_snapshot_key(request), revision, objects)
         page = objects[start : start + limit] if limit else objects[start:]
         metadata: Object = {"resourceVersion": str(revision)}
         remaining = len(objects) - start - len(page)
@@ -213,7 +213,6 @@ class Api:
 
     def _continue(self, request: Request, token: str) -> tuple[int, int, list[Object], bool]:
         """(revision, where the page begins, the whole list, whether that is seen anew)."""
-        resource = request.target.resource
         try:
             decoded = msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
             revision, start, place = int(decoded["rv"]), int(decoded["start"]), list(decoded["after"])
@@ -223,7 +222,7 @@ class Api:
         if revision == _NEWEST:
             newest = self._select(request)
             return self._store.revision, sum(_place(each) <= place for each in newest), newest, True
-        objects = self._store.snapshot(_snapshot_key(resource), revision)
+        objects = self._store.snapshot(_snapshot_key(request), revision)
         if objects is None:
             raise errors.expired(_TOO_OLD, _token(_NEWEST, start, place))
         return revision, start, objects, False
@@ -399,8 +398,11 @@ def _number(value: Any) -> int | None:
         raise errors.bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax') from error
 
 
-def _snapshot_key(resource: Resource) -> str:
-    return resource.qualified
+def _snapshot_key(request: Request) -> str:
+    """What was listed: the same list of another namespace, or by another selector, has pages of its own."""
+    target, query = request.target, request.query
+    selectors = (query.get("labelSelector", ""), query.get("fieldSelector", ""))
+    return "|".join((target.resource.qualified, target.namespace, *selectors))
 
 
 def _place(obj: Object) -> list[str]:

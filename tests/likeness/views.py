@@ -37,11 +37,14 @@ _TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
 _HASHES = frozenset({"pod-template-hash", "controller-revision-hash"})
 SEVERAL = 2
 _STARTED_ANEW = frozenset({"restartCount", "failed"})
-_IGNORED_REASONS = frozenset({"Pulling", "Pulled", "MissingClusterDNS"})
-"""Events of these reasons: whether an image was there already, and that the recording cluster has no DNS, are matters
-of how a cluster is set up. (Of an image that cannot be had, `Failed` says all.)"""
+_IGNORED_REASONS = frozenset({"Pulling", "Pulled", "MissingClusterDNS", "ClusterIPNotAllocated"})
+"""Whether an image was there already and whether there is DNS are matters of how a cluster is set up (of an image that
+cannot be had, `Failed` says all); and a repair of addresses may or may not come by."""
 _HURRIED = ("kube-api-access", "cache: timed out waiting for the condition")
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_PASSING = frozenset(
+    {"kubectl.kubernetes.io/last-applied-configuration", "endpoints.kubernetes.io/last-change-trigger-time"}
+)
+"""Annotations that say how something was written. The second one is there or not as it happens."""
 
 
 def view(taken: Taken) -> View:
@@ -146,7 +149,7 @@ def _metadata(metadata: Object) -> Object:
     owners = [
         {k: v for k, v in owner.items() if k not in ("uid", "name")} for owner in metadata.get("ownerReferences") or ()
     ]
-    annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != _LAST_APPLIED}
+    annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k not in _PASSING}
     found: Object = {"labels": metadata.get("labels") or {}, "annotations": annotations, "owners": owners}
     found |= {name: metadata[name] for name in ("finalizers", "deletionGracePeriodSeconds") if name in metadata}
     return found | {"deleting": "deletionTimestamp" in metadata, "generateName": metadata.get("generateName", "")}

@@ -89,6 +89,19 @@ async def test_pages_are_cut_from_one_snapshot(start: Start, raw: Raw) -> None:
     assert len(set(names)) == 5
 
 
+async def test_lists_of_two_namespaces_at_one_revision_have_pages_of_their_own(start: Start, raw: Raw) -> None:
+    cluster = await start([cart(5)])
+    everywhere = (await raw(cluster, "GET", "/api/v1/pods?limit=2&labelSelector=app=cart")).json
+    there = (await raw(cluster, "GET", "/api/v1/namespaces/web/pods?limit=4")).json
+    assert everywhere["metadata"]["resourceVersion"] == there["metadata"]["resourceVersion"]
+    nowhere = (await raw(cluster, "GET", "/api/v1/namespaces/kube-system/pods?limit=1")).json
+    assert nowhere["items"] == []
+    token = there["metadata"]["continue"]
+    rest = (await raw(cluster, "GET", f"/api/v1/namespaces/web/pods?limit=4&continue={token}")).json["items"]
+    names = [item["metadata"]["name"] for item in (*there["items"], *rest)]
+    assert len(set(names)) == len(names) == len(cluster.list("pods", "web"))
+
+
 async def test_expired_continue_token_is_410_with_a_new_token(start: Start, raw: Raw) -> None:
     cluster = await start([cart(5)])
     first = (await raw(cluster, "GET", "/api/v1/pods?limit=2")).json
