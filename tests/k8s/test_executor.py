@@ -63,7 +63,11 @@ async def test_a_permitted_action_is_tried_and_then_written_exactly_once(world: 
     assert len(journal.attempts) == len(journal.writes) == len(journal.dry_runs) == 1
     tried, written = journal.dry_runs[0], journal.writes[0]
     assert tried.number < written.number
-    assert (tried.method, tried.path, tried.body) == (written.method, written.path, written.body)
+    body = tried.body
+    if isinstance(body, dict) and tried.method == "DELETE":
+        assert body["dryRun"] == ["All"], "the options of a body are the ones that count"
+        body = {name: value for name, value in body.items() if name != "dryRun"}
+    assert (tried.method, tried.path, body) == (written.method, written.path, written.body)
     assert await world.executor.look(made.action, made.plan.operations) is True
 
 
@@ -237,7 +241,7 @@ async def test_nothing_is_written_when_the_template_moved(world: executing.World
     outcome = await world.execute(made)
     assert outcome.status == "stale"
     (moved,) = [fact for fact in outcome.moved if "template" in fact]
-    assert moved.startswith("The pod template has changed: image ")
+    assert moved.startswith("The pod template has changed: image: ")
     assert moved.endswith("→ payments/api:v2.3.0.")
     assert untouched(world)
 

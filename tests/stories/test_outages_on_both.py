@@ -61,7 +61,7 @@ def bot_of(world: worlds.World) -> worlds.Bot:
 
 
 async def long_enough(ground: grounds.Ground) -> None:
-    """Where nodes are played it is shorter: a pod of a node that was given up is made ready again by a kubelet alone."""
+    """Shorter where nodes are played: a pod of a node that was given up is made ready again by a kubelet alone."""
     await asyncio.sleep(AWAY if ground.has("kubelet") else AWAY / 10)
 
 

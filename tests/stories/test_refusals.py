@@ -316,6 +316,7 @@ async def test_a_budget_with_no_room_holds_an_eviction_and_is_named_beside_the_d
         "disruption budget allows 0",
         "PodDisruptionBudget api allows no disruption now",
     )
+    await ground.untouched()
     await ground.admin.apply(manifests.config_map("switch", ON="yes"))
     await telling.approve(world, parent)
     await telling.verified(world, parent)
