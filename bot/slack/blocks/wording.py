@@ -103,6 +103,8 @@ def subject(incident: incidents.Incident) -> str:
 def trouble(incident: incidents.Incident) -> str:
     """Raw: `is crash-looping`, or `was …` once it is over."""
     kind = incident.kinds[0] if incident.kinds else ""
+    if kind == "NotReady" and "RolloutStuck" in incident.kinds and incident.ready == incident.desired:
+        kind = "RolloutStuck"  # the old pods serve: "not ready · 2 of 2 ready" would contradict itself
     verb = "is" if incident.live else "was"
     return (
         f"{verb} {_BROKEN[kind]}" if kind in _BROKEN else f"{'has' if incident.live else 'had'} {kind or 'a problem'}"
