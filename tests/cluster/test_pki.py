@@ -12,7 +12,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.cluster import cluster, pki
 
-NOW = dt.datetime.now(dt.UTC)
 ISSUED = {file: (name, group, hosts) for file, name, group, hosts in cluster._certificates()}
 
 
@@ -32,7 +31,7 @@ def read(folder: Path, name: str) -> x509.Certificate:
 
 
 def verifier(folder: Path) -> verification.PolicyBuilder:
-    return verification.PolicyBuilder().store(verification.Store([read(folder, "ca")])).time(NOW)
+    return verification.PolicyBuilder().store(verification.Store([read(folder, "ca")])).time(dt.datetime.now(dt.UTC))
 
 
 @pytest.mark.parametrize("file", ISSUED)
@@ -45,7 +44,8 @@ def test_each_is_a_clients_with_the_name_and_the_group_of_its_component(folder: 
     usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert ExtendedKeyUsageOID.CLIENT_AUTH in usages
     assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    assert certificate.not_valid_before_utc < NOW < certificate.not_valid_after_utc - dt.timedelta(days=30)
+    now = dt.datetime.now(dt.UTC)
+    assert certificate.not_valid_before_utc < now < certificate.not_valid_after_utc - dt.timedelta(days=30)
 
 
 @pytest.mark.parametrize("file", [file for file, (_, _, hosts) in ISSUED.items() if hosts])

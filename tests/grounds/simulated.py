@@ -31,19 +31,19 @@ class Simulated(ground.Ground):
 
     name = "simulated"
     features = frozenset({"behaviours", "restart", "nodes", "journal"})
-    speed = SPEED
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, speed: float = SPEED) -> None:
+        self.speed = speed
         self._behind = timedelta()
         self.namespace = f"wk-{secrets.token_hex(3)}"
-        self.cluster = SimulatedCluster("empty", speed=SPEED, clock=lambda: datetime.now(UTC) - self._behind)
+        self.cluster = SimulatedCluster("empty", speed=speed, clock=lambda: datetime.now(UTC) - self._behind)
         self._kubeconfig = folder / "kubeconfig"
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, folder: Path) -> AsyncIterator[Self]:
+    async def open(cls, folder: Path, speed: float = SPEED) -> AsyncIterator[Self]:
         """A cluster of its own, closed again. None of its controllers may have failed meanwhile."""
-        found = cls(folder)
+        found = cls(folder, speed)
         async with found.cluster as cluster:
             cluster.write_kubeconfig(found._kubeconfig)
             found.node_names = tuple(name_of(node) for node in cluster.list("nodes"))

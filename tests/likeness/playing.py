@@ -11,6 +11,8 @@ from tests.likeness.cases import Case
 from tests.likeness.stage import Stage, Taken
 
 SIDE_BY_SIDE = 8
+UNHURRIED = 3.0
+"""Speed of a simulated cluster whose case is a moment that passes: at full speed a busy machine would miss it."""
 
 
 async def play(case: Case, kubeconfig: Path | None) -> Taken:
@@ -19,7 +21,7 @@ async def play(case: Case, kubeconfig: Path | None) -> Taken:
     AssertionError where it does not settle.
     """
     with tempfile.TemporaryDirectory() as folder:
-        async with _opened(kubeconfig, Path(folder)) as found:
+        async with _opened(case, kubeconfig, Path(folder)) as found:
             stage = Stage(found)
             if isinstance(found, simulated.Simulated):
                 await _furnish(found)
@@ -43,8 +45,10 @@ async def play_all(cases: Iterable[Case], kubeconfig: Path | None) -> Mapping[st
     return dict(await asyncio.gather(*map(one, cases)))
 
 
-def _opened(kubeconfig: Path | None, folder: Path) -> AbstractAsyncContextManager[ground.Ground]:
-    return simulated.Simulated.open(folder) if kubeconfig is None else real.Real.open(kubeconfig, folder)
+def _opened(case: Case, kubeconfig: Path | None, folder: Path) -> AbstractAsyncContextManager[ground.Ground]:
+    if kubeconfig is not None:
+        return real.Real.open(kubeconfig, folder)
+    return simulated.Simulated.open(folder, UNHURRIED if case.fleeting else simulated.SPEED)
 
 
 async def _furnish(found: simulated.Simulated) -> None:

@@ -24,7 +24,8 @@ from demo.cluster.pieces import Piece
 SPEED = 20.0
 LEASE = 5.0
 """Seconds: the shortest that the settings allow."""
-READY = 30.0
+READY = 60.0
+"""Seconds that a bot has to be connected: a busy machine takes long to import it."""
 SETTLED = 60.0
 
 Message = dict[str, Any]
