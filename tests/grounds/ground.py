@@ -24,7 +24,7 @@ API server can be stopped. nodes: there are several. journal: what the bot wrote
 Identity = Literal["reader", "writer"]
 """The two of deploy/rbac.yaml that the bot has."""
 
-OLD_ENOUGH = workloads.SETTLED.total_seconds() + 1.0
+OLD_ENOUGH = workloads.SETTLED.total_seconds() + 6.0
 """Seconds after which a revision that serves counts as one to go back to."""
 
 
