@@ -1,7 +1,7 @@
 """Recordings: what a real API server gave for a case, as a file of recorded/. Written by `record`, read by the tests.
 
 Files are as the server answered but for what says more of the machine than of Kubernetes: its host name, the ids of the
-node's machine (`_MASKED`), its kernel and its list of images.
+node's machine (`_MASKED`), its kernel, its resolver and its list of images.
 """
 
 import json
@@ -17,6 +17,7 @@ from tests.likeness import cases, playing
 from tests.likeness.stage import Answer, Taken
 
 FOLDER = Path(__file__).parent / "recorded"
+_RESOLVER = re.compile(r"(?<= on )\d+\.\d+\.\d+\.\d+:53\b")
 _MASKED = {"machineID", "systemUUID", "bootID", "kernelVersion"}
 
 
@@ -41,7 +42,8 @@ def save(case: str, taken: Taken) -> None:
     }
     FOLDER.mkdir(exist_ok=True)
     text = json.dumps(written, indent=1, ensure_ascii=False) + "\n"
-    path(case).write_text(re.sub(rf"\b{re.escape(socket.gethostname())}\b", "control-plane", text))
+    text = re.sub(rf"\b{re.escape(socket.gethostname())}\b", "control-plane", _RESOLVER.sub("10.96.0.10:53", text))
+    path(case).write_text(text)
 
 
 def _impersonal(value: Any) -> Any:
