@@ -41,10 +41,11 @@ async def problem_of(wired: ports.Ports, incident: incidents.Incident) -> model.
 
 
 async def unwant(tx: ports.Tx, incident_id: int) -> None:
-    """The incident wants no diagnosis any more."""
+    """A fresh look did not show the incident's problem: it wants no diagnosis until a sweep shows it again."""
     current = await tx.incidents.get(incident_id)
     if current is not None:
-        await tx.incidents.save(replace(current, diagnosis_wanted=False))
+        # Without causes, those that a sweep finds next are news, and wanted.
+        await tx.incidents.save(replace(current, diagnosis_wanted=False, causes=()))
         await tx.incidents.release_diagnosis(incident_id)
 
 

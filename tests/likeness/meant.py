@@ -42,6 +42,15 @@ MEANT: tuple[Meant, ...] = (
     ),
 )
 
+RACING: tuple[Meant, ...] = (
+    Meant(
+        "crash-loop-running",
+        r"(deployments|replicasets)/[^/]*/status/.*",
+        "whether the controllers have counted a pod that runs for a moment is a race, on every cluster",
+    ),
+)
+"""What may be either way from one run to the next, on the simulated cluster as on a real one."""
+
 ELSEWHERE: tuple[Meant, ...] = (
     Meant("nodes", ".*", "other machines"),
     Meant(".*", r".*/imageID", "where an image came from is a matter of how the cluster was given it"),

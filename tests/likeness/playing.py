@@ -12,7 +12,7 @@ from tests.likeness.stage import Stage, Taken
 
 SIDE_BY_SIDE = 8
 UNHURRIED = 3.0
-"""Speed of a simulated cluster whose case is a moment that passes: at full speed a busy machine would miss it."""
+"""Speed of a simulated cluster whose case has a moment or a deadline that a busy machine would miss at full speed."""
 
 
 async def play(case: Case, kubeconfig: Path | None) -> Taken:
@@ -48,7 +48,7 @@ async def play_all(cases: Iterable[Case], kubeconfig: Path | None) -> Mapping[st
 def _opened(case: Case, kubeconfig: Path | None, folder: Path) -> AbstractAsyncContextManager[ground.Ground]:
     if kubeconfig is not None:
         return real.Real.open(kubeconfig, folder)
-    return simulated.Simulated.open(folder, UNHURRIED if case.fleeting else simulated.SPEED)
+    return simulated.Simulated.open(folder, UNHURRIED if case.fleeting or case.unhurried else simulated.SPEED)
 
 
 async def _furnish(found: simulated.Simulated) -> None:

@@ -117,11 +117,11 @@ async def test_a_change_by_hand_makes_it_stale_is_named_and_the_next_proposal_ca
     assert "Executed" not in said
     await ground.untouched()
 
-    def renewed() -> bool:
+    def renewed() -> bool | None:
         again = worlds.button(world.shown(parent), "wk:approve")
-        return again is not None and again["value"] != old
+        return (again is not None and again["value"] != old) or None
 
-    await world.eventually(renewed, what="a new proposal")
+    await telling.sweeping(world, renewed, "a new proposal")
     await telling.approve(world, parent)
     await telling.verified(world, parent)
     await ground.wrote(PATCHED)
@@ -163,11 +163,11 @@ async def test_somebody_who_scales_meanwhile_is_not_overruled(ground: grounds.Gr
     assert f"The number of replicas was {fitting + 1} and is {fitting + 2} now" in said
     await ground.untouched()
 
-    def renewed() -> bool:
+    def renewed() -> bool | None:
         again = worlds.button(world.shown(parent), "wk:approve")
-        return again is not None and again["value"] != old
+        return (again is not None and again["value"] != old) or None
 
-    await world.eventually(renewed, what="a new proposal")
+    await telling.sweeping(world, renewed, "a new proposal")
     assert (await ground.admin.get("Deployment", "api"))["spec"]["replicas"] == fitting + 2
 
 

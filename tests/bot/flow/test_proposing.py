@@ -11,7 +11,7 @@ from bot import errors
 from bot.domain import diagnoses, incidents, proposals
 from bot.flow import examining, proposing
 from demo.cluster import Fault, scenarios
-from k8s import guardrails, model
+from k8s import guardrails, indexing, model
 from tests.bot.flow import worlds
 
 
@@ -320,6 +320,25 @@ async def test_a_problem_that_is_gone_on_a_fresh_look_is_not_diagnosed(begin: wo
         world.clock.advance(minutes=1)
         await world.sweep(bot)
     assert await world.live(bot) == []
+
+
+async def test_a_problem_that_was_gone_on_a_fresh_look_is_diagnosed_once_a_sweep_sees_it_again(
+    begin: worlds.Begin,
+) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    (incident,) = await world.sweep(bot)
+    mute = {"metadata": {"annotations": {indexing.IGNORE: "true"}}}
+    world.cluster.patch("deployments", "api", "payments", mute)
+    assert await bot.pipeline.diagnose_next()
+    assert (await bot.card(incident.id)).diagnosis is None
+    world.cluster.patch("deployments", "api", "payments", {"metadata": {"annotations": {indexing.IGNORE: None}}})
+    assert not await bot.pipeline.diagnose_next()
+    await world.sweep(bot)
+    assert await bot.pipeline.diagnose_next()
+    card = await bot.card(incident.id)
+    assert card.diagnosis is not None
+    assert card.remedy is not None
 
 
 async def test_a_diagnosis_that_met_an_outage_is_tried_again_when_its_lease_has_run_out(begin: worlds.Begin) -> None:
