@@ -208,7 +208,7 @@ class Pipeline:
         found = await wired.advisor.advise(problem, dossier, found) or found
         mode = "observe" if watch is None else watch.mode
         drafted = await proposing.draft(wired, incident, mode, found.candidates)
-        await proposing.publish(wired, incident, found, dossier.evidence, drafted)
+        await proposing.publish(wired, incident, found, dossier.evidence, drafted, incidents.causes(problem))
         return True
 
     async def _leave(self, incident: incidents.Incident) -> None:

@@ -137,10 +137,12 @@ async def publish(
     found: diagnoses.Diagnosis,
     evidence: Sequence[diagnoses.Evidence],
     drafted: Drafted,
+    causes: tuple[str, ...] | None = None,
 ) -> None:
     """Stores the diagnosis and the proposal, in place of earlier open ones, and shows them. One transaction.
 
-    Where the incident was resolved, or an approved action is under way, no new proposal takes the field.
+    `causes` are those that were diagnosed, where a fresh look showed others than the incident has. Where the incident
+    was resolved, or an approved action is under way, no new proposal takes the field.
     """
     now = wired.clock()
     async with wired.store.begin() as tx:
@@ -150,7 +152,9 @@ async def publish(
             return
         # What a sweep saw change while this was being diagnosed is wanted still.
         wanted = current.diagnosis_wanted and current.causes != incident.causes
-        await tx.incidents.save(replace(current, diagnosis_wanted=wanted))
+        # A sweep that sees more than was there to diagnose (a crash loop's pod ran just then) has news.
+        diagnosed = current.causes if wanted or causes is None else causes
+        await tx.incidents.save(replace(current, diagnosis_wanted=wanted, causes=diagnosed))
         await tx.incidents.release_diagnosis(incident.id)
         if not current.live:
             return

@@ -341,6 +341,28 @@ async def test_a_problem_that_was_gone_on_a_fresh_look_is_diagnosed_once_a_sweep
     assert card.remedy is not None
 
 
+async def test_what_a_fresh_look_showed_in_part_is_diagnosed_again_once_a_sweep_sees_all_of_it(
+    begin: worlds.Begin,
+) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    (incident,) = await world.sweep(bot)
+    (first, *others) = incident.kinds
+    assert others, "the story needs two kinds"
+    world.cluster.patch("deployments", "api", "payments", {"metadata": {"annotations": {indexing.IGNORE: first}}})
+    assert await bot.pipeline.diagnose_next()
+    before = (await bot.card(incident.id)).diagnosis
+    world.cluster.patch("deployments", "api", "payments", {"metadata": {"annotations": {indexing.IGNORE: None}}})
+    await world.sweep(bot)
+    assert await bot.pipeline.diagnose_next()
+    after = (await bot.card(incident.id)).diagnosis
+    assert before is not None
+    assert after is not None
+    assert after.cause != before.cause
+    await world.sweep(bot)
+    assert not await bot.pipeline.diagnose_next(), "nothing is news any more"
+
+
 async def test_a_diagnosis_that_met_an_outage_is_tried_again_when_its_lease_has_run_out(begin: worlds.Begin) -> None:
     world = await begin([scenarios.crash_loop()])
     bot = await world.replica()
