@@ -102,7 +102,7 @@ class Ground(abc.ABC):
             for each in objects:
                 await self.admin.apply(each)
             for each in objects:
-                if each["kind"] in _ROLLED_OUT:
+                if each["kind"] in ROLLED_OUT:
                     await self.rolled_out(each["kind"], each["metadata"]["name"])
 
     @contextlib.asynccontextmanager
@@ -174,7 +174,7 @@ class Ground(abc.ABC):
             assert await self.attempts() == []
 
 
-_ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
 def _rolled_out(workload: Object) -> bool:

@@ -6,6 +6,7 @@ deploy/rbac.yaml, by roles of their own, so that a story may take a right away. 
 
 import asyncio
 import contextlib
+import functools
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -70,6 +71,8 @@ class Real(ground.Ground):
 
     async def _move_in(self, kubeconfig: Path) -> None:
         await self.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+        account = self.admin.path("ServiceAccount", "default")
+        await self.admin.until(lambda: self._is_there(account), what="the namespace has its account for pods")
         shipped = {role["metadata"]["name"]: role["rules"] for role in _shipped() if role["kind"] == "ClusterRole"}
         for who in PEOPLE:
             self._rights[who] = shipped[f"watchkeeper-{who}"]
@@ -79,6 +82,15 @@ class Real(ground.Ground):
             request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
             token = (await self.admin.ask("POST", path, body=request))["status"]["token"]
             _write_kubeconfig(kubeconfig, self._folder / f"{who}.kubeconfig", who, token)
+
+    async def _is_there(self, path: str) -> bool:
+        try:
+            await self.admin.ask("GET", path)
+        except admin.Refused as refused:
+            if refused.status != 404:
+                raise
+            return False
+        return True
 
     def _identity(self, who: Person) -> Objects:
         """The reader sees the whole cluster; the others act in the namespace alone, as deploy/rbac.yaml offers."""
@@ -128,23 +140,56 @@ class Real(ground.Ground):
         """A host that no resolver knows: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
         return f"registry.invalid/{self.namespace}/app:v9"
 
+    async def established(self, *objects: Object) -> None:
+        """Their time begins when the controllers have seen them, which just after an outage takes a while."""
+        workloads = [each for each in objects if each["kind"] in ground.ROLLED_OUT]
+        for each in objects:
+            await self.admin.apply(each)
+        for each in workloads:
+            await self.admin.until(functools.partial(self._seen, each), what="the controllers have seen the workload")
+        async with self.earlier():
+            for each in workloads:
+                await self.rolled_out(each["kind"], each["metadata"]["name"])
+
+    async def _seen(self, obj: Object) -> bool:
+        found = await self.admin.get(obj["kind"], obj["metadata"]["name"])
+        return bool((found.get("status") or {}).get("observedGeneration", 0) >= found["metadata"]["generation"])
+
     # --- what goes wrong
 
     async def forbid(self, who: ground.Identity, verb: str, resource: str) -> None:
         self._rights[who] = [part for rule in self._rights[who] for part in _without(rule, verb, resource)]
-        await self._change_rights(who)
+        await self._change_rights(who, verb, resource, allowed=False)
 
     async def allow(self, who: ground.Identity, verb: str, resource: str) -> None:
-        plural = resource.partition("/")[0]
-        group = next(kind.api.rpartition("/")[0] for kind in admin.KINDS.values() if kind.plural == plural)
-        self._rights[who] = [*self._rights[who], {"apiGroups": [group], "resources": [resource], "verbs": [verb]}]
-        await self._change_rights(who)
+        rule = {"apiGroups": [_group(resource)], "resources": [resource], "verbs": [verb]}
+        self._rights[who] = [*self._rights[who], rule]
+        await self._change_rights(who, verb, resource, allowed=True)
 
-    async def _change_rights(self, who: ground.Identity) -> None:
-        """The authorizer follows the change of a role within moments, by a watch: what it says now is asked for."""
+    async def _change_rights(self, who: ground.Identity, verb: str, resource: str, *, allowed: bool) -> None:
+        """The authorizer follows the change of a role within moments, by a watch: it is asked until it has."""
         role = await self.admin.replace(self._role(who))
         assert role["rules"] == self._rights[who]
-        await asyncio.sleep(1.0)
+
+        async def followed() -> bool:
+            return await self._may(who, verb, resource) == allowed
+
+        await self.admin.until(followed, what=f"the {who} may{'' if allowed else ' not'} {verb} {resource}")
+
+    async def _may(self, who: ground.Identity, verb: str, resource: str) -> bool:
+        """https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access"""
+        plural, _, subresource = resource.partition("/")
+        asked = {"namespace": self.namespace, "verb": verb, "group": _group(resource), "resource": plural}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": f"system:serviceaccount:{self.namespace}:{_account(who)}",
+                "resourceAttributes": {**asked, "subresource": subresource},
+            },
+        }
+        answer = await self.admin.ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review)
+        return bool(answer["status"]["allowed"])
 
     async def refuse(self, resource: str, message: str) -> None:
         kind = next(kind for kind in admin.KINDS.values() if kind.plural == resource)
@@ -184,16 +229,18 @@ class Real(ground.Ground):
 
     @contextlib.asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
-        """A kubelet is back within seconds; what plays nodes takes minutes to find back, so it is started anew."""
+        """A kubelet is back within seconds. Controllers, and what plays nodes, come back one by one within minutes, as
+        long as each has waited by then: they are started anew, so that the story can go on."""
         cluster = self._cluster()
+        late = ["kube-controller-manager", "kube-scheduler", *([] if self.has("kubelet") else ["kwok"])]
         await asyncio.to_thread(cluster.stop, "kube-apiserver")
         try:
             yield
         finally:
             await asyncio.to_thread(cluster.start, "kube-apiserver")
-            if not self.has("kubelet"):
-                await asyncio.to_thread(cluster.stop, "kwok")
-                await asyncio.to_thread(cluster.start, "kwok")
+            for each in late:
+                await asyncio.to_thread(cluster.stop, each)
+                await asyncio.to_thread(cluster.start, each)
 
     @contextlib.asynccontextmanager
     async def silence(self) -> AsyncIterator[str]:
@@ -251,6 +298,11 @@ class Real(ground.Ground):
 
 def _account(who: Person) -> str:
     return f"watchkeeper-{who}"
+
+
+def _group(resource: str) -> str:
+    plural = resource.partition("/")[0]
+    return next(kind.api.rpartition("/")[0] for kind in admin.KINDS.values() if kind.plural == plural)
 
 
 def _shipped() -> Objects:
