@@ -223,10 +223,10 @@ async def test_a_cluster_away_at_the_start_and_in_the_middle_is_told_and_conclud
     world.cluster.faults.unreachable = True
     bot = await world.start_bot(VERIFY_HOLD="4s")
     await probing.says(bot, "cluster demo")
+    await _fails(world)
     status = await _asked(world, "status")
     assert "*failed*" in status
     assert "cluster demo" in status
-    await _fails(world)
     assert await world.value("SELECT count(*) FROM incident") == 0
 
     world.cluster.faults.unreachable = False
