@@ -34,14 +34,27 @@ SESSION = {
     "idle_in_transaction_session_timeout": "10s",
 }
 """Of every session, given when it connects: nothing here may wait for ever, whatever the server's own settings are. A
-process that is frozen within a transaction holds up the others for ten seconds, not for as long as it is frozen."""
+process that is frozen within a transaction holds up the others for ten seconds, not for as long as it is frozen …"""
+TRANSACTION_S = 30
+"""… and, from Postgres 17 on, for so many seconds where it was frozen between preparing a statement and running it: the
+server does not count such a transaction as idle. No transaction of ours takes so long, but those that say so
+(`schema.upgrade`, `trail.verify`)."""
+_LIMITS_TRANSACTIONS = 17
 
 
 class Database:
     """Behind `ports.Store`. Connects when it is first used; `url` is checked at once (`errors.ConfigurationError`)."""
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, pool_timeout: float = POOL_TIMEOUT) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = POOL_SIZE,
+        pool_timeout: float = POOL_TIMEOUT,
+        transaction_s: int = TRANSACTION_S,
+    ) -> None:
         self._address = addresses.parse(url)
+        self._transaction_s = transaction_s
         self._engine = sa_asyncio.create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
@@ -107,7 +120,10 @@ class Database:
                 return await connection.run_sync(ask)
 
     async def _connect(self) -> Any:
-        return await self._address.connect(**SESSION)
+        connection = await self._address.connect(**SESSION)
+        if connection.get_server_version().major >= _LIMITS_TRANSACTIONS:
+            await connection.execute(f"SET transaction_timeout = '{self._transaction_s}s'")
+        return connection
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[sa_asyncio.AsyncConnection]:

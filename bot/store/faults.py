@@ -16,7 +16,8 @@ from bot import errors
 _OUTAGES = (
     "08",  # the connection was refused or lost
     "25006",  # read-only: a standby, or a full disk that the provider guards
-    "25P03",  # the transaction lay idle for too long
+    "25P03",  # the transaction lay idle for too long …
+    "25P04",  # … or took too long
     "28",  # the role or its password is not accepted (any more)
     "3D000",  # the database does not exist (any more)
     "40",  # deadlock, or a conflict of serialised transactions
@@ -41,8 +42,9 @@ def translated() -> Iterator[None]:
         if not _is_outage(error):
             raise
         raise errors.StoreUnavailable(f"The database cannot be used: {_said(error)}") from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # Connecting: neither sockets nor time-outs pass through SQLAlchemy's own errors.
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        # Connecting: neither sockets nor time-outs pass through SQLAlchemy's own errors. Nor does what the driver makes
+        # of a connection that the server ended between two messages of one statement.
         raise errors.StoreUnavailable(f"The database does not answer: {_line(error)}") from error
 
 

@@ -10,6 +10,9 @@ from bot.store import faults, tables
 
 Row = sa.Row[Any]
 
+UNHURRIED = sa.text("SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'")
+"""Lets this transaction take its time, where the server limits transactions at all (from Postgres 17 on)."""
+
 
 def table(entity: type[tables.Table]) -> sa.Table:
     """The table of an entity, for statements on columns."""

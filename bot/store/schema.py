@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 import migrations
 from bot import errors
-from bot.store import tables
+from bot.store import querying, tables
 
 WAIT = "120s"
 """How long a replica waits for another one that is migrating."""
@@ -83,6 +83,7 @@ def _limit(connection: sa.Connection, lock: str, statement: str) -> None:
     """Of this transaction."""
     limits = "SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)"
     connection.execute(sa.text(limits), {"lock": lock, "statement": statement})
+    connection.execute(querying.UNHURRIED)
 
 
 def _context(connection: sa.Connection) -> alembic.runtime.migration.MigrationContext:

@@ -99,6 +99,7 @@ class Trail:
 
     async def verify(self, chain: str) -> audit.Flaw | None:
         await self.flush()
+        await self._queries.all(querying.UNHURRIED)
         return await self._check(chain, None)
 
     async def _head(self, chain: str) -> querying.Row:

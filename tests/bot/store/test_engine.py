@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot import errors
 from bot.domain import ports
-from bot.store import engine
+from bot.store import engine, querying
 from tests import postgres
 from tests.bot.store import examples
 
@@ -79,6 +79,44 @@ async def test_a_cancelled_transaction_is_rolled_back_and_its_connection_is_free
 async def test_every_session_has_limits_and_a_name(store: engine.Database) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone", "application_name")
     assert await _settings(store, *names) == ["15s", "5s", "10s", "UTC", "watchkeeper"]
+    assert await _settings(store, "transaction_timeout") == ["30s"]
+
+
+async def test_a_transaction_that_is_frozen_between_preparing_and_running_gives_its_locks_back(
+    postgres_url: str,
+) -> None:
+    """The server does not count it as idle: it waits for a message that belongs to the statement."""
+    store = engine.Database(postgres_url, transaction_s=4)
+    frozen = await store._connect()
+    other = await asyncpg.connect(postgres_url)
+    try:
+        transaction = frozen.transaction()
+        await transaction.start()
+        await frozen.execute("SELECT pg_advisory_xact_lock(4711)")
+        await frozen.prepare("SELECT 1")
+        state = "SELECT state FROM pg_stat_activity WHERE pid = $1"
+        assert await other.fetchval(state, frozen.get_server_pid()) == "active"
+        await asyncio.wait_for(other.execute("SELECT pg_advisory_lock(4711)"), 20)
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)):
+            await frozen.execute("SELECT 1")
+    finally:
+        frozen.terminate()
+        await other.close()
+        await store.close()
+
+
+async def test_who_needs_long_may_take_long(postgres_url: str) -> None:
+    store = engine.Database(postgres_url, transaction_s=1)
+
+    def slow(connection: sa.Connection) -> str:
+        connection.execute(querying.UNHURRIED)
+        connection.execute(sa.text("SELECT pg_sleep(1.5)"))
+        return str(connection.scalar(sa.text("SHOW transaction_timeout")))
+
+    assert await store.run(slow) == "0"
+    with pytest.raises(errors.StoreUnavailable):
+        await store.run(lambda connection: connection.execute(sa.text("SELECT pg_sleep(10)")))
+    await store.close()
 
 
 async def test_times_come_back_in_utc(store: engine.Database) -> None:
