@@ -53,6 +53,7 @@ def configuration(connection: sa.Connection | None = None) -> alembic.config.Con
 
 def upgrade(connection: sa.Connection) -> None:
     """To the newest revision, in the transaction that the connection is in. Raises `errors.SchemaTooNew`."""
+    connection.execute(querying.UNHURRIED)
     _limit(connection, WAIT, WAIT)
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _LOCK})
     _limit(connection, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
@@ -83,7 +84,6 @@ def _limit(connection: sa.Connection, lock: str, statement: str) -> None:
     """Of this transaction."""
     limits = "SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)"
     connection.execute(sa.text(limits), {"lock": lock, "statement": statement})
-    connection.execute(querying.UNHURRIED)
 
 
 def _context(connection: sa.Connection) -> alembic.runtime.migration.MigrationContext:
