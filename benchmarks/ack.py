@@ -30,7 +30,7 @@ READY_SECONDS = 60.0
 SETTLED_SECONDS = 120.0
 SWEEP_SECONDS = 60.0
 STOP_SECONDS = 20.0
-BROKEN = pages.DEPLOYMENTS // pages.FAILING_EVERY
+BROKEN = pages.LARGE.deployments // pages.FAILING_EVERY
 """Workloads of the cluster that fail, and so incidents."""
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
@@ -139,7 +139,7 @@ async def _bot(workspace: slack.SlackStandIn, port: int) -> AsyncIterator[None]:
             await _connected(workspace, log)
             yield
         finally:
-            await _end(process)
+            await end(process)
 
 
 def _settings(workspace: slack.SlackStandIn, folder: Path, kubeconfig: Path) -> dict[str, str]:
@@ -153,6 +153,7 @@ def _settings(workspace: slack.SlackStandIn, folder: Path, kubeconfig: Path) -> 
         "WATCHKEEPER_DEFAULT_CHANNEL": slack.ONCALL,
         "WATCHKEEPER_APPROVERS": f"{slack.ANA},{slack.BEN}",
         "WATCHKEEPER_SWEEP_SCHEDULE": "0 0 1 1 *",
+        "WATCHKEEPER_FAST_PATH": "false",  # the page server lists, and knows no watches
         "WATCHKEEPER_LISTEN_PORT": "0",
     }
 
@@ -165,7 +166,8 @@ async def _connected(workspace: slack.SlackStandIn, log: Path) -> None:
         raise AssertionError(f"the bot is not connected within {READY_SECONDS:g} s:\n{said}") from None
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Ends a bot as a rolling restart would."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -195,4 +197,4 @@ def _told(workspace: slack.SlackStandIn) -> list[str]:
 
 def _is_whole_sweep(text: str) -> bool:
     """Whether this answers `/watch now`, and every pod was seen."""
-    return f"{pages.PODS} pods" in text.replace(",", "") and "took" in text
+    return f"{pages.LARGE.pods} pods" in text.replace(",", "") and "took" in text

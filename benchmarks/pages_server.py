@@ -1,12 +1,15 @@
 """Serves `benchmarks.pages` on loopback from a process of its own, so that serving and reading do not share a core.
 
-Called by `benchmarks.sweep`. The bytes are rendered once, before the port is told: what is measured is the reader.
+Called by the benchmarks. The bytes are rendered once, before the port is told: what is measured is the reader. It knows
+as much of discovery as `kubectl get pods` asks for.
 """
 
 import asyncio
 import contextlib
+import json
 import multiprocessing
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -23,13 +26,22 @@ clusters: [{{name: bench, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
 users: [{{name: bench, user: {{token: bench}}}}]
 """
 
+_PODS = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod", "verbs": ["get", "list"]}
+_DISCOVERY: dict[str, object] = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
+    "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [_PODS | {"shortNames": ["po"]}]},
+    "/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
+}
+
 
 @contextlib.asynccontextmanager
-async def serving(page: int) -> AsyncIterator[int]:
-    """The port of a running server of pages of `page` objects."""
+async def serving(page: int, changes: float = 0.0, size: pages.Size = pages.LARGE) -> AsyncIterator[int]:
+    """The port of a running server of pages of `page` objects. With `changes`, it also serves watches, and so many pods
+    change a second."""
     spawning = multiprocessing.get_context("spawn")
     ours, theirs = spawning.Pipe()
-    process = spawning.Process(target=_main, args=(theirs, page), daemon=True)
+    process = spawning.Process(target=_main, args=(theirs, page, changes, size), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -47,21 +59,58 @@ def kubeconfig(folder: Path, port: int) -> Path:
     return path
 
 
-def _main(pipe: Connection, page: int) -> None:
-    asyncio.run(_serve(pipe, page))
+def _main(pipe: Connection, page: int, changes: float, size: pages.Size) -> None:
+    asyncio.run(_serve(pipe, page, changes, size))
 
 
-async def _serve(pipe: Connection, page: int) -> None:
-    lists = pages.rendered(page)
+_RENDERED = 4_000
+"""Changes rendered beforehand, and sent again and again."""
+_TICK = 0.02
 
-    async def answer(request: web.Request) -> web.Response:
+
+async def _watch(request: web.Request, lines: Sequence[bytes], changes: float) -> web.StreamResponse:
+    """Pods change at a steady rate; of all else nothing is heard."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    begun, sent = time.monotonic(), 0
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await asyncio.sleep(_TICK)
+            due = int((time.monotonic() - begun) * changes) if request.path.endswith("/pods") else 0
+            if due > sent:
+                await response.write(b"".join(lines[number % len(lines)] for number in range(sent, due)))
+                sent = due
+    return response
+
+
+def application(page: int, changes: float = 0.0, size: pages.Size = pages.LARGE) -> web.Application:
+    """The server: renders all that it will send. A limit that it has no pages of is refused, and not overlooked."""
+    lists = pages.rendered(size, page)
+    turns = range(_RENDERED if changes else 0)
+    objects = (pages.changed_pod(turn * 7, turn, size) for turn in turns)
+    lines = [json.dumps({"type": "MODIFIED", "object": found}).encode() + b"\n" for found in objects]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "watch" in request.query and changes:
+            return await _watch(request, lines, changes)
+        if request.query.get("limit", str(page)) != str(page):
+            raise web.HTTPBadRequest(text=f"there are pages of {page} objects only")
         number = int(request.query.get("continue", "0"))
         return web.Response(body=lists[request.path][number], content_type="application/json")
+
+    async def discover(request: web.Request) -> web.Response:
+        return web.json_response(_DISCOVERY[request.path])
 
     app = web.Application()
     for path in lists:
         app.router.add_get(path, answer)
-    runner = web.AppRunner(app, access_log=None)
+    for path in _DISCOVERY:
+        app.router.add_get(path, discover)
+    return app
+
+
+async def _serve(pipe: Connection, page: int, changes: float, size: pages.Size) -> None:
+    runner = web.AppRunner(application(page, changes, size), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     pipe.send(runner.addresses[0][1])

@@ -4,29 +4,46 @@ The errors of `k8s.client` end here: the stages see `errors.ClusterUnavailable` 
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from bot import errors
 from bot.domain import ports
-from k8s import guardrails, model, snapshot
-from k8s.client import connection
+from k8s import custom as detectors
+from k8s import gathering, guardrails, model, snapshot
+from k8s.client import connection, discovering
 from k8s.client import errors as cluster_errors
 from k8s.client import reader as reading
 
 T = TypeVar("T")
+
+LOG_LINES = 400
+LOG_BYTES = 65_536
+"""Of one log that a sweep reads: enough for a rate, and 60 of them are 4 MB."""
 
 
 class Clusters:
     """Every cluster with its reading connection."""
 
     def __init__(
-        self, accesses: Sequence[connection.ClusterAccess], clock: ports.Clock, monotonic: Callable[[], float]
+        self,
+        accesses: Sequence[connection.ClusterAccess],
+        clock: ports.Clock,
+        monotonic: Callable[[], float],
+        *,
+        certificates: bool = False,
+        custom: detectors.Custom = detectors.NONE,
     ) -> None:
         self._accesses = {access.name: access for access in accesses}
         self._clock = clock
         self._monotonic = monotonic
+        self._certificates = certificates
+        """Whether a look reads the certificates of TLS Secrets."""
+        self._custom = custom
+        """What a look lists besides, for detectors of somebody's own."""
+        self._discovered: dict[str, discovering.Known] = {access.name: {} for access in accesses}
         self._open: dict[str, connection.Connection] = {}
         self._locks = {name: asyncio.Lock() for name in self._accesses}
         self.troubles: dict[str, str] = {}
@@ -43,18 +60,47 @@ class Clusters:
                 self._open[cluster] = await connection.Connection.open(self._accesses[cluster])
         return reading.Reader(self._open[cluster], now=self._clock)
 
+    async def connection(self, cluster: str) -> connection.Connection:
+        """For watch streams, which see their errors themselves. Raises `k8s.client.errors.ClusterError`."""
+        await self.reader(cluster)
+        return self._open[cluster]
+
     async def look(self, cluster: str, scope: model.Scope) -> model.Snapshot:
         async def take(source: reading.Reader) -> model.Snapshot:
-            return await snapshot.take(source, scope, now=self._clock(), monotonic=self._monotonic)
+            within = await _selected(source, scope)
+            seen = await snapshot.take(
+                source, within, now=self._clock(), monotonic=self._monotonic, certificates=self._certificates
+            )
+            if not self._custom.detectors:
+                return seen
+            found = await gathering.gather(source, self._custom.wanted, within, self._discovered[cluster])
+            return gathering.added(seen, found, self._custom.rests)
 
         return await self._ask(cluster, take)
 
     async def release(self, seen: model.Snapshot) -> None:
         """Lets go of a snapshot slice by slice, so that freeing it does not stall the loop."""
         await snapshot.discard(seen)
+        await gathering.discard(seen)
+
+    async def log(self, cluster: str, pod: model.ResourceRef, container: str, since: datetime) -> str | None:
+        """See `ports.Ears`. A log that cannot be read is no trouble of the cluster's."""
+        if cluster not in self._accesses:
+            return None
+        try:
+            source = await self.reader(cluster)
+            return await source.logs(
+                pod.namespace, pod.name, container, tail_lines=LOG_LINES, limit_bytes=LOG_BYTES, since=since
+            )
+        except cluster_errors.ClusterError:
+            return None
 
     async def target(self, cluster: str, action: model.Action) -> model.Target:
         return await self._ask(cluster, lambda source: source.read_target(action))
+
+    async def selected(self, cluster: str, scope: model.Scope) -> model.Scope:
+        """The scope with the namespaces that match its labels now."""
+        return await self._ask(cluster, lambda source: _selected(source, scope))
 
     async def names(self, cluster: str, kind: str, namespace: str = "") -> Sequence[str]:
         return await self._ask(cluster, lambda source: source.names(kind, namespace or None))
@@ -74,6 +120,14 @@ class Clusters:
             raise errors.ClusterUnavailable(str(error)) from error
         self.troubles.pop(cluster, None)
         return answer
+
+
+async def _selected(source: reading.Reader, scope: model.Scope) -> model.Scope:
+    """The scope with the namespaces that match its labels now. Raises ClusterError: else nothing can be looked at."""
+    if not scope.labels:
+        return scope
+    names = await source.names("namespaces", label_selector=scope.labels)
+    return dataclasses.replace(scope, selected=frozenset(names))
 
 
 class GuardedHand:

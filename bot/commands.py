@@ -3,11 +3,13 @@
 What cannot be understood raises `NotUnderstood` with the nearest word and the form of the command.
 """
 
+import contextlib
 import difflib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot import errors, formats
 from bot.domain import watches
@@ -21,8 +23,15 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "show": ("/watch show WK-12", "one incident as it is now"),
     "list": ("/watch list", "all watches with their last and next sweep"),
     "add": (
-        '/watch add cluster [namespaces] [cron "*/5 * * * *"] [zone UTC] [channel #oncall] [mode observe] [name x]',
-        "add a watch; namespaces are globs with commas, !glob leaves out",
+        (
+            '/watch add cluster [namespaces] [labels team=x] [cron "*/5 * * * *"] [zone UTC] [channel #oncall] '
+            "[mode observe] [name x] [on KIND,KIND] [off KIND] [grace KIND=10m] [severity KIND=P1]"
+        ),
+        "add a watch; namespaces are globs with commas, !glob leaves out; labels are theirs",
+    ),
+    "kinds": (
+        "/watch kinds name [on KIND,KIND] [off KIND] [grace KIND=10m] [severity KIND=P1] [default KIND]",
+        "what one watch looks for, where it is not as in the settings; default: as there again",
     ),
     "pause": ("/watch pause name", "stop a watch's sweeps for now"),
     "resume": ("/watch resume name", "go on with a paused watch"),
@@ -35,7 +44,22 @@ FORMS: Mapping[str, tuple[str, str]] = {
 DEFAULT_CRON = "*/2 * * * *"
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|([CG][A-Z0-9]{6,})|(#?[a-z0-9][a-z0-9._-]{0,79})")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_OPTIONS = ("cron", "zone", "channel", "mode", "name")
+_KINDS: Mapping[str, Callable[[object], Any]] = {
+    "on": formats.kinds,
+    "off": formats.kinds,
+    "grace": formats.graces,
+    "severity": formats.severities,
+}
+_OPTIONS = ("labels", "cron", "zone", "channel", "mode", "name", *_KINDS)
+_CHANGES: Mapping[str, Callable[[object], Any]] = {**_KINDS, "default": formats.kinds}
+
+
+class _Fault(Exception):
+    """What is wrong with a watch, and the word that was probably meant."""
+
+    def __init__(self, why: str, nearest: str = "") -> None:
+        super().__init__(why)
+        self.nearest = nearest
 
 
 class NotUnderstood(errors.WatchkeeperError):
@@ -78,23 +102,53 @@ def needed(command: Command) -> str:
     return command.rest
 
 
-def new_watch(rest: str, user: str, here: str, zone: str) -> watches.NewWatch:
-    """`cluster [namespaces] [cron …] [zone …] [channel …] [mode …] [name …]` → a watch to add.
+def new_watch(rest: str, user: str, here: str, zone: str, own: Collection[str] = ()) -> watches.NewWatch:
+    """`cluster [namespaces] [labels …] [cron …] [zone …] [channel …] [mode …] [name …] [on …] …` → a watch to add.
 
-    `here` is the channel that it was typed in; a channel given by `#name` is left for the caller to resolve. Raises
-    NotUnderstood naming the part at fault.
+    `here` is the channel that it was typed in; a channel given by `#name` is left for the caller to resolve. `own` are
+    failure kinds beside those of the catalogue. Raises NotUnderstood naming the part at fault.
     """
+    with _told("add", "added"), formats.knowing(own):
+        return _new_watch(rest, user, here, zone)
+
+
+def kinds_of_watch(rest: str, own: Collection[str] = ()) -> tuple[str, watches.Kinds, tuple[str, ...]]:
+    """`name [on …] [off …] [grace …] [severity …] [default …]` → the watch's name, what is said of kinds, and the kinds
+    of which the settings are to hold again. Raises NotUnderstood naming the part at fault."""
+    with _told("kinds", "changed"), formats.knowing(own):
+        words = _split(rest)
+        if not words:
+            raise _Fault("its name is missing")
+        said = _options(words[1:], tuple(_CHANGES))
+        kinds = _kinds(said)
+        forgotten: tuple[str, ...] = said.get("default", ())
+        if both := [kind for kind in forgotten if kind in kinds.named]:
+            raise _Fault(f"{', '.join(both)} can be `default` or something else, not both: leave one of them out")
+        return words[0], kinds, forgotten
+
+
+@contextlib.contextmanager
+def _told(command: str, done: str) -> Iterator[None]:
+    try:
+        yield
+    except _Fault as fault:
+        why = f"The watch was not {done}: {fault}."
+        raise NotUnderstood(f"/watch {command}", fault.nearest, FORMS[command][0], why) from fault
+
+
+def _new_watch(rest: str, user: str, here: str, zone: str) -> watches.NewWatch:
     words = _split(rest)
     if not words:
-        raise _fault("the cluster is missing")
+        raise _Fault("the cluster is missing")
     cluster, words = words[0], words[1:]
     globs = ""
     if words and words[0].lower() not in _OPTIONS:
         globs, words = words[0], words[1:]
-    options = _options(words)
+    options = _options(words, _OPTIONS)
     scope = model.Scope(
         tuple(glob for glob in globs.split(",") if glob and not glob.startswith("!")),
         tuple(glob[1:] for glob in globs.split(",") if glob.startswith("!") and len(glob) > 1),
+        options.get("labels", ""),
     )
     return watches.NewWatch(
         name=options.get("name") or _named(cluster, scope),
@@ -105,7 +159,17 @@ def new_watch(rest: str, user: str, here: str, zone: str) -> watches.NewWatch:
         channel=options.get("channel", here),
         mode=_mode(options.get("mode", "approve")),
         created_by=user,
+        kinds=_kinds(options),
     )
+
+
+def _kinds(options: Mapping[str, Any]) -> watches.Kinds:
+    found = watches.Kinds(
+        options.get("on", ()), options.get("off", ()), options.get("grace", {}), options.get("severity", {})
+    )
+    if both := [kind for kind in found.on if kind in found.off]:
+        raise _Fault(f"`on` and `off` both name {', '.join(both)}: leave it out of one of them")
+    return found
 
 
 def _split(rest: str) -> list[str]:
@@ -113,26 +177,53 @@ def _split(rest: str) -> list[str]:
     try:
         return shlex.split(straight)
     except ValueError as error:
-        raise _fault("a quote is not closed") from error
+        raise _Fault("a quote is not closed") from error
 
 
-def _options(words: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _options(words: list[str], known: Sequence[str]) -> dict[str, Any]:
+    """Option → its value, which is text, or what it says of kinds."""
+    found: dict[str, Any] = {}
     while words:
         option = words[0].lower()
-        if option not in _OPTIONS:
-            near = difflib.get_close_matches(option, _OPTIONS, n=1, cutoff=0.5)
-            raise _fault(f"`{words[0]}` is no option", near[0] if near else "")
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
+            raise _Fault(f"`{words[0]}` is no option", near[0] if near else "")
         if len(words) < 2:
-            raise _fault(f"`{option}` needs a value")
-        found[option] = _checked(option, words[1])
-        words = words[2:]
+            raise _Fault(f"`{option}` needs a value")
+        if option not in _CHANGES:
+            found[option] = _checked(option, words[1])
+            words = words[2:]
+            continue
+        if option in found:
+            raise _Fault(f"`{option}` is there twice: write it once, with commas between its kinds")
+        value, words = _listed(words[1:])
+        found[option] = _of_kinds(option, value)
+    return found
+
+
+def _listed(words: list[str]) -> tuple[str, list[str]]:
+    """A list that may have spaces around its commas, and the words after it."""
+    value, words = words[0], words[1:]
+    while words and (value.endswith(",") or words[0].startswith(",")):
+        value, words = value + words[0], words[1:]
+    return value, words
+
+
+def _of_kinds(option: str, value: str) -> Any:
+    try:
+        found = _CHANGES[option](value)
+    except ValueError as error:
+        raise _Fault(f"`{option} {value}` is not valid: {error}") from error
+    if not found:
+        raise _Fault(f"`{option}` names no failure kind")
     return found
 
 
 def _checked(option: str, value: str) -> str:
     try:
         match option:
+            case "labels":
+                return formats.selector(value)
             case "cron":
                 formats.schedule(value)
             case "zone":
@@ -142,16 +233,16 @@ def _checked(option: str, value: str) -> str:
             case "mode":
                 _mode(value)
             case "name" if _NAME.fullmatch(value) is None:
-                raise _fault(f"the name `{value}` may hold lower-case letters, digits and `-` only")
+                raise _Fault(f"the name `{value}` may hold lower-case letters, digits and `-` only")
     except ValueError as error:
-        raise _fault(f"the {option} `{value}` is not valid: {error}") from error
+        raise _Fault(f"the {option} `{value}` is not valid: {error}") from error
     return value
 
 
 def _channel(value: str) -> str:
     match = _CHANNEL.fullmatch(value)
     if match is None:
-        raise _fault(f"the channel `{value}` is neither a channel nor its id")
+        raise _Fault(f"the channel `{value}` is neither a channel nor its id")
     return match[1] or match[2] or "#" + match[3].lstrip("#")
 
 
@@ -160,14 +251,10 @@ def _mode(value: str) -> guardrails.Mode:
         return "observe"
     if value == "approve":
         return "approve"
-    raise _fault(f"the mode `{value}` is neither `observe` nor `approve`")
+    raise _Fault(f"the mode `{value}` is neither `observe` nor `approve`")
 
 
 def _named(cluster: str, scope: model.Scope) -> str:
     """A name of its own making: the cluster, and the namespaces where there are some."""
     text = "-".join((cluster, *scope.include)).lower()
     return re.sub(r"[^a-z0-9]+", "-", text).strip("-")[:63].strip("-") or "watch"
-
-
-def _fault(why: str, nearest: str = "") -> NotUnderstood:
-    return NotUnderstood("/watch add", nearest, FORMS["add"][0], f"The watch was not added: {why}.")

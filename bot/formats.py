@@ -4,11 +4,13 @@ Pure. `bot.settings` checks every variable with these; a door may use `cron_faul
 returns the value or raises ValueError with what is wrong, never with the value: that might be a misplaced secret.
 """
 
+import contextlib
+import contextvars
 import difflib
 import re
 import urllib.parse
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -135,12 +137,44 @@ def flag(value: object) -> object:
     return value.lower() not in {"0", "false", "no"} if isinstance(value, str) else value
 
 
+_LABEL = r"(?:[a-z0-9.-]{1,253}/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?"
+_REQUIREMENT = re.compile(
+    rf"(?:!{_LABEL}|{_LABEL}(?:(?:==?|!=)(?:[A-Za-z0-9](?:[\w.-]{{0,61}}[A-Za-z0-9])?)?)?)", re.ASCII
+)
+
+
+def selector(value: str) -> str:
+    """`team=payments, env!=dev, !legacy` as the API takes it. Raises ValueError naming the part at fault.
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#equality-based-requirement
+    """
+    found = [part.strip() for part in value.split(",") if part.strip()]
+    for number, part in enumerate(found, 1):
+        if not _REQUIREMENT.fullmatch(part):
+            raise ValueError(f"part {number} is no requirement such as team=payments, env!=dev, team or !legacy")
+    return ",".join(found)
+
+
 # --- failure kinds
 
 LONGEST_GRACE = timedelta(days=1)
 """What has lasted for a day is no normal life any more; who does not want to hear of a kind turns it off."""
 _SEVERITIES = ("P1", "P2", "P3")
-_KINDS = {kind.lower(): kind for kind in detection.KINDS}
+_OWN: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("_OWN", default=())
+"""Failure kinds of somebody's own, while settings are read that may name them."""
+
+
+@contextlib.contextmanager
+def knowing(own: Iterable[str]) -> Iterator[None]:
+    """Within it, these kinds are known beside those of the catalogue."""
+    token = _OWN.set(tuple(own))
+    try:
+        yield
+    finally:
+        _OWN.reset(token)
+
+
+def _known() -> dict[str, str]:
+    return {kind.lower(): kind for kind in (*detection.KINDS, *_OWN.get())}
 
 
 def kinds(value: object) -> object:
@@ -200,17 +234,18 @@ def _new_kind(name: str, before: list[str]) -> str:
 
 
 def _kind(name: str) -> str:
-    kind = _KINDS.get(name.lower())
+    kind = _known().get(name.lower())
     if kind is None:
         near = _nearest(name)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(detection.KINDS)}"
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(_known().values())}"
         raise ValueError(f"names no failure kind ({hint})")
     return kind
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), _KINDS, 1)
-    return _KINDS[near[0]] if near else ""
+    known = _known()
+    near = difflib.get_close_matches(name.lower(), known, 1)
+    return known[near[0]] if near else ""
 
 
 def _grace(text: str) -> timedelta:

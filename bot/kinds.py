@@ -33,16 +33,16 @@ class Held:
 
 
 def held(options: detection.Options) -> tuple[Held, ...]:
-    """Every kind, in the order of the catalogue."""
+    """Every kind, in the order of the catalogue; then those of somebody's own."""
     return tuple(
         Held(
             info=info,
-            on=kind not in options.disabled,
+            on=options.looks_for(kind),
             grace=options.graces.get(kind, info.grace),
             severity=options.severities.get(kind, info.severity),
             unless="" if kind in options.severities else info.unless,
         )
-        for kind, info in detection.KINDS.items()
+        for kind, info in options.kinds.items()
     )
 
 
@@ -60,7 +60,7 @@ def table(options: detection.Options, *, width: int = 100) -> str:
         said = textwrap.wrap(_said(one), width - (indent if beside else 4))
         lines += [start + said[0], *(" " * indent + line for line in said[1:])] if beside else [start.rstrip()]
         lines += [] if beside else ["    " + line for line in said]
-        lines.append("    " + one.info.doc)
+        lines += [f"    {text}" for text in (one.info.doc, one.info.source and f"from {one.info.source}") if text]
     return "\n".join([*lines, "", *textwrap.wrap(_NOTE, width)]) + "\n"
 
 
@@ -78,7 +78,9 @@ def _columns(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _said(one: Held) -> str:
-    return one.info.condition + (f" ({one.unless})" if one.unless else "")
+    told = one.info.condition + (f" ({one.unless})" if one.unless else "")
+    told += "" if one.info.on else "; off unless WATCHKEEPER_KINDS_ON names it"
+    return told + ("; reported, never an incident" if one.info.report_only else "")
 
 
 def document(options: detection.Options) -> dict[str, Any]:
@@ -96,6 +98,9 @@ def _documents(options: detection.Options) -> Iterator[dict[str, Any]]:
             "severity": one.severity,
             "default_severity": one.info.severity,
             "unless": one.unless,
+            "default_on": one.info.on,
+            "report_only": one.info.report_only,
             "condition": one.info.condition,
             "doc": one.info.doc,
+            "source": one.info.source,
         }

@@ -23,7 +23,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
-from bot import clusters, doors, errors, parts, pipeline, settings, telemetry, telling
+from bot import clusters, doors, errors, following, parts, pipeline, settings, telemetry, telling
 from bot.domain import looks, ports, watches
 from bot.evidence import collecting
 from bot.llm import absent
@@ -121,7 +121,11 @@ class Bot:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._rules = parts.rules_of(chosen)
         self._accesses = parts.checked(chosen, parts.accesses_of(chosen))
-        self._clusters = clusters.Clusters(self._accesses, clock, time.monotonic)
+        self._clusters = clusters.Clusters(
+            self._accesses, clock, time.monotonic, certificates=chosen.certificates, custom=chosen.kinds.own
+        )
+        self._monotonic = time.monotonic
+        self._following: following.Following | None = None
         self._wrong: dict[str, str] = {"start": "not started yet"}
 
     async def run(self) -> None:
@@ -144,6 +148,7 @@ class Bot:
                     clock,
                     log_lines=self._chosen.log_tail_lines,
                     log_bytes=self._chosen.log_tail_bytes,
+                    secret_changes=self._chosen.secret_changes,
                 ),
                 advisor=absent.NoAdvisor(),
                 bell=self._bell,
@@ -151,6 +156,7 @@ class Bot:
                 owner=self._owner,
                 rules=self._rules,
                 meter=self._metrics,
+                ears=self._clusters,
             )
             publishing = publisher.Publisher(
                 client,
@@ -162,6 +168,9 @@ class Bot:
             )
             line = pipeline.Pipeline(wired)
             held = doors.Doors(line, publishing, self._metrics, clock, self._chosen.timezone, self._check)
+            if self._chosen.fast_path:
+                seeing = self._clusters
+                self._following = following.Following(line, wired, seeing.connection, seeing.selected, self._monotonic)
             stack.push_async_callback(line.stop)
             stack.push_async_callback(held.hang_up)
             for door in (commands, buttons, modals, home):
@@ -238,6 +247,8 @@ class Bot:
             group.create_task(telemetry.measure_lag(self._metrics, time.monotonic), name="lag")
             if self._chosen.slack_mode == "socket":
                 group.create_task(self._socket.run(), name="socket")
+            if self._following is not None:
+                group.create_task(self._following.run(), name="fast path")
             group.create_task(timing.at_start(), name="first sweeps")
             _LOG.info("bot.ready", owner=self._owner, clusters=list(self._clusters.clusters))
 
@@ -270,7 +281,9 @@ class Bot:
             new = watches.NewWatch(
                 name=access.name,
                 cluster=access.name,
-                scope=model.Scope(self._chosen.include_namespaces, self._chosen.exclude_namespaces),
+                scope=model.Scope(
+                    self._chosen.include_namespaces, self._chosen.exclude_namespaces, self._chosen.namespace_labels
+                ),
                 cron=self._chosen.sweep_schedule,
                 timezone=self._chosen.timezone,
                 channel=channel,
@@ -393,14 +406,20 @@ async def look_once(
     if len(accesses) > 1:
         names = ", ".join(access.name for access in accesses)
         raise errors.ConfigurationError(f"one look is at one cluster: name one by --context ({names})")
-    seeing = clusters.Clusters(accesses, clock, time.monotonic)
+    seeing = clusters.Clusters(
+        accesses, clock, time.monotonic, certificates=chosen.certificates, custom=chosen.kinds.own
+    )
     unwired = _Unwired()
     wired = ports.Ports(
         store=unwired,
         eyes=seeing,
         hands=_no_hand,
         witness=collecting.Collector(
-            seeing.reader, clock, log_lines=chosen.log_tail_lines, log_bytes=chosen.log_tail_bytes
+            seeing.reader,
+            clock,
+            log_lines=chosen.log_tail_lines,
+            log_bytes=chosen.log_tail_bytes,
+            secret_changes=chosen.secret_changes,
         ),
         advisor=absent.NoAdvisor(),
         bell=unwired,
@@ -408,7 +427,8 @@ async def look_once(
         owner="sweep",
         rules=parts.rules_of(chosen),
     )
-    scope = model.Scope(tuple(namespaces) or chosen.include_namespaces, chosen.exclude_namespaces)
+    labels = "" if namespaces else chosen.namespace_labels
+    scope = model.Scope(tuple(namespaces) or chosen.include_namespaces, chosen.exclude_namespaces, labels)
     progress(f"looking at {accesses[0].name}")
     try:
         return await pipeline.Pipeline(wired).look_once(accesses[0].name, scope, diagnose=diagnose)

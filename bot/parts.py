@@ -67,6 +67,7 @@ def rules_of(chosen: settings.Settings) -> rules.Rules:
             protected_namespaces=chosen.protected_namespaces,
         ),
         kinds=chosen.kinds,
+        log_noise=tuple(text.lower() for text in chosen.log_noise),
         default_channel=chosen.default_channel,
         proposal_ttl=chosen.proposal_ttl,
         undo_ttl=chosen.undo_ttl,

@@ -8,11 +8,12 @@
 
 Each stage commits its result together with its audit events. What comes next is a row that says so (an incident that
 wants a diagnosis, a queued execution, a pending verification), never a coroutine: so any replica goes on where another
-one died. The doors (`handlers`) call the upper half; the workers that `bot.main` runs call the lower half, in turns.
+one died. Between sweeps `bot.following` hands on what watch streams show, which only ever opens incidents. The doors
+(`handlers`) call the upper half; the workers that `bot.main` runs call the lower half, in turns.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -106,6 +107,10 @@ class Pipeline:
             await self._wired.eyes.release(swept.snapshot)
         return swept
 
+    async def notice(self, watch: watches.Watch, problems: Sequence[model.Problem]) -> triage.Triaged:
+        """What watch streams showed between two sweeps: opens incidents, and ends none."""
+        return await triage.notice(self._wired, watch, problems)
+
     async def look_once(self, cluster: str, scope: model.Scope, *, diagnose: bool) -> looks.Look:
         """`watchkeeper sweep`: one look with neither Slack nor database. Raises ClusterUnavailable."""
         return await examining.look(self._wired, cluster, scope, diagnosing.diagnose if diagnose else None)
@@ -177,6 +182,18 @@ class Pipeline:
         await watching.resume(self._wired, watch, user)
         return watch
 
+    async def change_kinds(
+        self, name: str, said: watches.Kinds, forgotten: Collection[str], user: str
+    ) -> watches.Watch:
+        """What holds of failure kinds for one watch alone. The watch as it is afterwards."""
+        watch = await answering.watch_named(self._wired, name)
+        return await watching.change_kinds(self._wired, watch, said, forgotten, user)
+
+    @property
+    def own_kinds(self) -> Collection[str]:
+        """Failure kinds of somebody's own, which commands may name beside those of the catalogue."""
+        return tuple(self._wired.rules.kinds.own.kinds)
+
     async def remove_watch(self, name: str, user: str) -> tuple[watches.Watch, int]:
         """The watch, and how many of its incidents were closed."""
         watch = await answering.watch_named(self._wired, name)
@@ -199,7 +216,7 @@ class Pipeline:
             watch = None if incident is None else await tx.watches.get(incident.watch_id)
         if incident is None:
             return False
-        problem = await examining.problem_of(wired, incident)
+        problem = await examining.problem_of(wired, incident, watch)
         if problem is None:
             await self._leave(incident)
             return True

@@ -18,8 +18,8 @@ import pydantic
 import pydantic_settings
 from pydantic_settings.sources import utils
 
-from bot import errors, formats
-from k8s import detection, model
+from bot import errors, formats, plugins
+from k8s import custom, detection, model
 
 PREFIX = "WATCHKEEPER_"
 Purpose = Literal["look", "serve"]
@@ -135,12 +135,18 @@ class Settings(pydantic_settings.BaseSettings):
         "*/2 * * * *", "a cron expression such as */2 * * * *"
     )
     """Cron of the default watch. Every two minutes: half of them would be seen too late for a P1, more cost calls."""
+    fast_path: bool = _set(True, "true or false")
+    """Follow clusters by watch streams as well, so that what breaks is told within seconds. Off: sweeps alone."""
     timezone: Annotated[str, pydantic.AfterValidator(formats.zone)] = _set("UTC", "an IANA name such as Europe/Berlin")
     """Time zone that schedules are read in."""
     include_namespaces: _List = _set((), "namespace globs, with commas between them, such as prod-*,payments")
     """Namespaces of the default watch. Empty: all. Names without a glob are listed one by one (a Role is enough)."""
     exclude_namespaces: _List = _set((), "namespace globs, with commas between them, such as dev-*")
     """Namespaces that the default watch leaves out; this wins over the ones included."""
+    namespace_labels: Annotated[str, pydantic.AfterValidator(formats.selector)] = _set(
+        "", "a label selector such as team=payments,env!=dev"
+    )
+    """Labels that namespaces of the default watch must have besides. The reading identity must list namespaces."""
     report_schedule: Annotated[str, pydantic.AfterValidator(formats.schedule_or_off)] = _set(
         "0 9 * * *", "a cron expression such as 0 9 * * mon-fri, or off"
     )
@@ -160,7 +166,21 @@ class Settings(pydantic_settings.BaseSettings):
     )
     """How bad a failure kind is, whatever its detector would say. The others keep theirs: `watchkeeper kinds`."""
     kinds_off: _Kinds = _set((), "failure kinds, with commas between them, such as JobFailed,NodePressure")
-    """Failure kinds that are not looked for at all. For one workload alone, annotate it `watchkeeper.io/ignore`."""
+    """Failure kinds that are not looked for at all. For one workload: annotate it `watchkeeper.io/ignore`; for one
+    watch: `/watch kinds`."""
+    kinds_on: _Kinds = _set((), "failure kinds, with commas between them, such as Risk")
+    """Failure kinds to look for that are off by default: Risk, which reports what may hurt later and opens nothing, and
+    LogErrors, for which some logs are read in every sweep."""
+    log_noise: _List = _set((), "texts, with commas between them, such as context canceled,broken pipe")
+    """Log lines that hold one of these count for nothing in LogErrors. For one workload: the annotation for kinds."""
+    certificates: bool = _set(False, "true or false")
+    """Read the certificates of TLS Secrets, to tell of those that end soon. The reading identity must list Secrets."""
+    secret_changes: bool = _set(False, "true or false")
+    """Tell when Secrets of a failing workload were changed, by their metadata: reading them must be granted."""
+    detectors_file: _File = _set(None, "the path of a YAML file of rules (docs/custom-detectors.md)")
+    """Failure kinds of your own: rules in CEL over any resource, custom ones too. The reading identity must list it."""
+    _own: custom.Custom = pydantic.PrivateAttr(default=custom.NONE)
+    """The rules of that file, and the detectors of other packages: `load` puts them here."""
 
     # Acting
     read_only: bool = _set(False, "true or false")
@@ -212,7 +232,9 @@ class Settings(pydantic_settings.BaseSettings):
     @property
     def kinds(self) -> detection.Options:
         """What detection looks for, and what a person has set of each kind."""
-        return detection.Options(frozenset(self.kinds_off), self.graces, self.severities)
+        return detection.Options(
+            frozenset(self.kinds_off), self.graces, self.severities, enabled=frozenset(self.kinds_on), own=self._own
+        )
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -251,21 +273,33 @@ def variable(field: str) -> str:
 
 def _check(environ: Mapping[str, str], purpose: Purpose) -> tuple[Settings | None, list[str]]:
     values = _read(environ)
+    own, wrong = plugins.load(_path(values.get("detectors_file")))
     faults: dict[str, str] = {}
-    try:
-        settings = Settings(**values)
-    except pydantic.ValidationError as error:
-        faults = {str(one["loc"][0]): _sentence(one) for one in error.errors(include_input=False, include_url=False)}
+    with formats.knowing(own.kinds):
         try:
-            settings = Settings(**{name: value for name, value in values.items() if name not in faults})
-        except pydantic.ValidationError:  # a default that cannot be: no home folder
-            return None, [*faults.values(), *_misspelt(environ)]
+            settings = Settings(**values)
+        except pydantic.ValidationError as error:
+            told = error.errors(include_input=False, include_url=False)
+            faults = {str(one["loc"][0]): _sentence(one) for one in told}
+            try:
+                settings = Settings(**{name: value for name, value in values.items() if name not in faults})
+            except pydantic.ValidationError:  # a default that cannot be: no home folder
+                return None, [*faults.values(), *wrong, *_misspelt(environ)]
+    settings._own = own  # noqa: SLF001 - as the class says
     found = [
         sentence
         for fields, sentence in (*_missing(settings, purpose), *_conflicts(settings))
         if not faults.keys() & set(fields)
     ]
-    return settings, [*faults.values(), *found, *_misspelt(environ)]
+    return settings, [*faults.values(), *found, *wrong, *_misspelt(environ)]
+
+
+def _path(text: object) -> Path | None:
+    """The file of rules. One that cannot be told (no home folder) is named as a malformed setting."""
+    try:
+        return None if text is None else formats.home(Path(str(text)))
+    except ValueError:
+        return None
 
 
 def _read(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -327,6 +361,9 @@ def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if settings.cluster_name and len(settings.contexts) > 1:
         line = f"{variable('cluster_name')} names one cluster, but {variable('contexts')} has several: unset it"
         yield ("cluster_name", "contexts"), line
+    if both := [kind for kind in settings.kinds_on if kind in settings.kinds_off]:
+        line = f"{variable('kinds_on')} and {variable('kinds_off')} both name {', '.join(both)}: unset one of them"
+        yield ("kinds_on", "kinds_off"), line
     if settings.verify_hold >= settings.verify_timeout:
         line = f"{variable('verify_hold')} is not shorter than {variable('verify_timeout')}: set it to less"
         yield ("verify_hold", "verify_timeout"), line

@@ -147,6 +147,12 @@ class Metrics:
         self._findings = prometheus_client.Gauge(
             "watchkeeper_findings", "Findings of the last sweep.", ["cluster"], registry=registry
         )
+        self._follows = prometheus_client.Gauge(
+            "watchkeeper_fast_path",
+            "1 where this replica follows the cluster by watch streams at this moment.",
+            ["cluster"],
+            registry=registry,
+        )
         self._incidents = prometheus_client.Gauge(
             "watchkeeper_incidents", "Incidents that are not resolved, by state.", ["state"], registry=registry
         )
@@ -184,6 +190,9 @@ class Metrics:
 
     def executed(self, action: str, outcome: str) -> None:
         self._executions.labels(action, outcome).inc()
+
+    def followed(self, cluster: str, follows: bool) -> None:
+        self._follows.labels(cluster).set(follows)
 
     def called_slack(self, method: str, answer: str) -> None:
         """`answer`: `ok`, or Slack's error code. Codes are few; a message, a channel or a user is never a label."""

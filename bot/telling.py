@@ -49,6 +49,11 @@ def _warnings(chosen: settings.Settings) -> Iterator[str]:
         yield f"Everyone in the Slack workspace may approve: {settings.variable('approvers')} holds *."
     if chosen.kinds_off:
         yield f"Not looked for: {', '.join(chosen.kinds_off)}. {settings.variable('kinds_off')} turns them off."
+    if chosen.certificates:
+        yield f"Certificates are read: {settings.variable('certificates')} is true, and the reader must list Secrets."
+    if chosen.secret_changes:
+        name = settings.variable("secret_changes")
+        yield f"Secrets are asked when they were changed: {name} is true, and the reader must get Secrets."
     if chosen.database_url is None:
         yield f"The record is kept by an embedded Postgres in {chosen.data_dir}: run one replica only."
     if chosen.listen_host not in _LOOPBACK:

@@ -78,6 +78,13 @@ def table(look: looks.Look, *, width: int = 100, colour: bool = False, now: date
         lines.append(f"  {look.muted} muted by watchkeeper.io/ignore")
     if look.findings:
         lines += ["", *_rows(look.findings, width, paint, moment)]
+    if look.risks:
+        lines += ["", paint("dim", "Risks, where nothing is broken yet:")]
+        lines += [
+            ("  " if number == 0 else "    ") + line
+            for one in look.risks
+            for number, line in enumerate(_wrapped(clean(f"{one.owner}: {_after_name(one)}"), width - 4))
+        ]
     for examined in look.examined:
         if examined.diagnosis is not None or examined.remedies or examined.refused:
             lines += ["", *_incident(examined, width, paint)]
@@ -100,6 +107,11 @@ def _rows(findings: Sequence[model.Finding], width: int, paint: Any, now: dateti
         else:
             yield start.rstrip()
             yield from ("    " + line for line in message)
+
+
+def _after_name(one: model.Finding) -> str:
+    """A risk's sentence without the object that it begins with."""
+    return one.message.removeprefix(f"{one.resource.kind} {one.resource.name}: ")
 
 
 def _columns(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -179,6 +191,7 @@ def document(look: looks.Look) -> dict[str, Any]:
         },
         "findings": [_finding(one) for one in look.findings],
         "incidents": [_examined(one) for one in look.examined],
+        "risks": [_finding(one) for one in look.risks],
     }
 
 

@@ -27,6 +27,9 @@ class _Asked:
     channel: str
 
 
+Answer = Callable[[_Asked], Awaitable[messages.Message]]
+
+
 def register(app: AsyncApp, held: doors.Doors) -> None:
     """Listens to `/watch`."""
     app.command("/watch")(_Listener(held).listen)
@@ -35,19 +38,25 @@ def register(app: AsyncApp, held: doors.Doors) -> None:
 class _Listener:
     def __init__(self, held: doors.Doors) -> None:
         self._held = held
-        self._answers: Mapping[str, Callable[[_Asked], Awaitable[messages.Message]]] = {
+        self._answers: Mapping[str, Answer] = {
             "help": self._help,
             "status": self._status,
             "now": self._now,
             "incidents": self._incidents,
             "show": self._show,
+            "audit": self._audit,
+            "report": self._report,
+            **self._of_watches(),
+        }
+
+    def _of_watches(self) -> Mapping[str, Answer]:
+        return {
             "list": self._list,
             "add": self._add,
+            "kinds": self._kinds,
             "pause": self._pause,
             "resume": self._resume,
             "remove": self._remove,
-            "audit": self._audit,
-            "report": self._report,
         }
 
     async def listen(self, ack: Callable[[], Awaitable[object]], command: dict[str, Any], respond: Respond) -> None:
@@ -90,7 +99,8 @@ class _Listener:
         return answers.watch_list((await doors.status(self._held)).watches)
 
     async def _add(self, asked: _Asked) -> messages.Message:
-        new = commands.new_watch(asked.command.rest, asked.user, asked.channel, self._held.timezone)
+        own = self._held.pipeline.own_kinds
+        new = commands.new_watch(asked.command.rest, asked.user, asked.channel, self._held.timezone, own)
         channel = await self._held.publisher.channel_named(new.channel)
         if channel is None:
             return answers.said(
@@ -98,6 +108,16 @@ class _Listener:
                 "To a private channel, invite me first."
             )
         return answers.said(_added(await self._held.pipeline.add_watch(replace(new, channel=channel))))
+
+    async def _kinds(self, asked: _Asked) -> messages.Message:
+        rest = commands.needed(asked.command)
+        name, said, forgotten = commands.kinds_of_watch(rest, self._held.pipeline.own_kinds)
+        watch = await self._held.pipeline.change_kinds(name, said, forgotten, asked.user)
+        if not watch.kinds.named:
+            return answers.said(f"Watch `{watch.name}` goes by the settings for every failure kind.")
+        asked_only = not said.named and not forgotten
+        when = "" if asked_only else " It holds from the next sweep on."
+        return answers.said(f"For watch `{watch.name}` alone: `{watch.kinds}`. All else is as in the settings.{when}")
 
     async def _pause(self, asked: _Asked) -> messages.Message:
         watch = await self._held.pipeline.pause_watch(commands.needed(asked.command), asked.user)
@@ -138,9 +158,11 @@ class _Listener:
 def _added(watch: watches.Watch) -> str:
     """What a new watch will do, in one sentence."""
     scope = ", ".join((*watch.scope.include, *(f"!{glob}" for glob in watch.scope.exclude))) or "all namespaces"
+    scope += f" with {watch.scope.labels}" if watch.scope.labels else ""
+    kinds = f" For it alone: `{watch.kinds}`." if watch.kinds.named else ""
     return (
         f"Watch `{watch.name}` added: it looks at `{scope}` of cluster `{watch.cluster}` by `{watch.cron}` "
-        f"({watch.timezone}), in mode {watch.mode}, and tells <#{watch.channel}>."
+        f"({watch.timezone}), in mode {watch.mode}, and tells <#{watch.channel}>.{kinds}"
     )
 
 

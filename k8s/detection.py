@@ -9,18 +9,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from k8s import folding, indexing, model, symptoms
+from k8s import custom, folding, indexing, model, redact, symptoms
 from k8s.detectors import (
+    autoscalers,
+    budgets,
+    certificates,
+    claims,
     configuration,
     crashes,
+    creating,
+    cronjobs,
+    daemonsets,
+    evictions,
+    growth,
     images,
+    ingresses,
     initialising,
     jobs,
+    liveness,
+    log_errors,
     memory,
     nodes,
+    quotas,
     readiness,
+    restarts,
+    risks,
     rollouts,
     scheduling,
+    services,
+    statefulsets,
+    terminating,
+    webhooks,
 )
 
 KindInfo = symptoms.KindInfo
@@ -37,6 +56,25 @@ DETECTORS: tuple[model.Detector, ...] = (
     readiness,
     jobs,
     rollouts,
+    creating,
+    liveness,
+    evictions,
+    terminating,
+    statefulsets,
+    daemonsets,
+    cronjobs,
+    autoscalers,
+    budgets,
+    claims,
+    quotas,
+    services,
+    ingresses,
+    webhooks,
+    certificates,
+    restarts,
+    growth,
+    log_errors,
+    risks,
 )
 
 KINDS: Mapping[str, KindInfo] = {
@@ -52,6 +90,25 @@ KINDS: Mapping[str, KindInfo] = {
         readiness.KINDS,
         jobs.KINDS,
         rollouts.KINDS,
+        creating.KINDS,
+        liveness.KINDS,
+        evictions.KINDS,
+        terminating.KINDS,
+        statefulsets.KINDS,
+        daemonsets.KINDS,
+        cronjobs.KINDS,
+        autoscalers.KINDS,
+        budgets.KINDS,
+        claims.KINDS,
+        quotas.KINDS,
+        services.KINDS,
+        ingresses.KINDS,
+        webhooks.KINDS,
+        certificates.KINDS,
+        restarts.KINDS,
+        growth.KINDS,
+        log_errors.KINDS,
+        risks.KINDS,
     )
     for info in family
 }
@@ -65,6 +122,21 @@ class Options:
     graces: Mapping[str, timedelta] = field(default_factory=dict)
     severities: Mapping[str, model.Severity] = field(default_factory=dict)
     """A severity set here holds whatever the detector would have said (also instead of its P1 for no ready replica)."""
+    enabled: frozenset[str] = frozenset()
+    """Kinds to look for that are off by default; `disabled` wins."""
+    own: custom.Custom = custom.NONE
+    """Detectors of somebody's own, asked beside those of the catalogue."""
+
+    @property
+    def kinds(self) -> Mapping[str, KindInfo]:
+        """Every kind that can be found: the catalogue, then somebody's own."""
+        return {**KINDS, **self.own.kinds}
+
+    def looks_for(self, kind: str) -> bool:
+        """Whether a kind is looked for; one that nobody knows is, unless it is turned off."""
+        info = KINDS.get(kind) or self.own.kinds.get(kind)
+        on = info is None or info.on or kind in self.enabled
+        return on and kind not in self.disabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,47 +144,63 @@ class Detection:
     """What one snapshot shows."""
 
     findings: tuple[model.Finding, ...]
-    """All that are not muted, each pod on its own; cause before symptom."""
+    """All that are not muted, each pod on its own; cause before symptom. Without those that are only told."""
     muted: int
     """How many findings a person has asked to be silent about."""
     problems: tuple[model.Problem, ...]
     """The findings folded: what becomes incidents, worst first."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """Kind → one sentence, where its detector broke off: the absence of its findings says nothing."""
+    risks: tuple[model.Finding, ...] = ()
+    """Findings of kinds that are only told: they are nobody's incident."""
 
 
 def detect(
     snapshot: model.Snapshot, options: Options | None = None, *, detectors: Sequence[model.Detector] = DETECTORS
 ) -> Detection:
-    """Asks every detector. Never raises for what is in a snapshot; findings are emitted at any age, `grace` on each."""
+    """Asks every detector. Never raises for what is in a snapshot; findings are emitted at any age, `grace` on each.
+
+    Detectors of somebody's own are asked where the look was made for them: a part of a cluster lacks what they read.
+    """
     options = options or Options()
     index = indexing.Index(snapshot)
     findings: list[model.Finding] = []
     errors: dict[str, str] = {}
-    for detector in detectors:
-        wanted = [kind for kind in detector.kinds if kind not in options.disabled]
+    own = [one for one in options.own.detectors if snapshot.rests.keys() >= set(one.kinds)]
+    for detector in (*detectors, *own):
+        wanted = [kind for kind in detector.kinds if options.looks_for(kind)]
         if wanted:
             found, error = _ask(detector, snapshot, index)
             findings += (finding for finding in found if finding.kind in wanted)
             errors |= dict.fromkeys(wanted, error) if error else {}
     heard = [_adjusted(finding, options) for finding in findings if not index.muted(finding)]
     heard.sort(key=folding.order)
+    told = {kind for kind, info in options.kinds.items() if info.report_only}
+    broken = [finding for finding in heard if finding.kind not in told]
     return Detection(
-        findings=tuple(heard),
+        findings=tuple(broken),
         muted=len(findings) - len(heard),
-        problems=fold(heard, index),
+        problems=fold(broken, index),
         errors=errors,
+        risks=tuple(finding for finding in heard if finding.kind in told),
     )
 
 
-def reads(kind: str) -> tuple[str, ...]:
-    """The snapshot lists that a kind rests on; KeyError for a kind that is not in the catalogue.
+def report_only(kind: str) -> bool:
+    """Whether findings of a kind are told and never make an incident."""
+    info = KINDS.get(kind)
+    return info is not None and info.report_only
 
-    Where one of them is degraded (`Snapshot.saw`), the absence of the kind's findings says nothing.
+
+def reads(kind: str, cause: str = "") -> tuple[str, ...]:
+    """The snapshot lists that a kind (and this cause of it) rests on; KeyError for one that is not in the catalogue.
+
+    Where one of them is degraded or unread (`Snapshot.saw`), the absence of such findings says nothing.
     """
     for detector in DETECTORS:
         if kind in detector.kinds:
-            return detector.reads
+            also = [lists for start, lists in KINDS[kind].also.items() if cause.startswith(start)]
+            return detector.reads + tuple(name for lists in also for name in lists)
     raise KeyError(kind)
 
 
@@ -124,6 +212,8 @@ def _ask(detector: model.Detector, snapshot: model.Snapshot, index: model.Index)
     found: list[model.Finding] = []
     try:
         found.extend(detector.detect(snapshot, index))
+    except custom.BrokeOff as error:
+        return found, redact.redact(str(error))
     except Exception as error:  # noqa: BLE001 - whatever a detector trips over, the others still have to be asked
         return found, f"The detector broke off with {type(error).__name__}."
     return found, ""

@@ -8,12 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from k8s import model, objects, symptoms
+from k8s import custom, model, objects, ruling, symptoms
 
 IGNORE = "watchkeeper.io/ignore"
-"""Annotation (or label): `true`, or a comma list of failure kinds, on a pod, a workload, a node or a namespace."""
+"""Annotation (or label): `true`, or a comma list of failure kinds, on the object that a finding is about, on the
+workload that it belongs to, or on its namespace."""
 
 HASH_LABEL = "pod-template-hash"
 
@@ -25,7 +26,14 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _Key = tuple[str, str, str]
 _ChildT = TypeVar("_ChildT", objects.Pod, objects.Workload)
-_Owner = objects.Workload | objects.Job | objects.CronJob
+_UNPLACED = frozenset({"Namespace", "Node", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"})
+
+
+class _Marked(Protocol):
+    """Whatever a person can annotate."""
+
+    @property
+    def metadata(self) -> objects.Meta: ...
 
 
 class Index:
@@ -171,13 +179,22 @@ class Index:
     @cached_property
     def _mutes(self) -> dict[_Key, frozenset[str]]:
         snapshot = self._snapshot
-        lists: list[tuple[str, Iterable[objects.Pod | objects.Node | objects.Namespace | _Owner]]] = [
+        lists: list[tuple[str, Iterable[_Marked]]] = [
             ("Namespace", snapshot.namespaces),
             ("Node", snapshot.nodes),
             ("Pod", snapshot.pods),
             ("Job", snapshot.jobs),
             ("CronJob", snapshot.cronjobs),
             *_workload_lists(snapshot),
+            ("Service", snapshot.services),
+            ("Ingress", snapshot.ingresses),
+            ("PersistentVolumeClaim", snapshot.persistentvolumeclaims),
+            ("ResourceQuota", snapshot.resourcequotas),
+            ("HorizontalPodAutoscaler", snapshot.horizontalpodautoscalers),
+            ("PodDisruptionBudget", snapshot.poddisruptionbudgets),
+            ("ValidatingWebhookConfiguration", snapshot.validatingwebhookconfigurations),
+            ("MutatingWebhookConfiguration", snapshot.mutatingwebhookconfigurations),
+            ("Secret", snapshot.secrets),
         ]
         mutes: dict[_Key, frozenset[str]] = {}
         for kind, items in lists:
@@ -186,7 +203,16 @@ class Index:
                 asked = (meta.annotations or {}).get(IGNORE) or (meta.labels or {}).get(IGNORE)
                 if asked:
                     words = frozenset(word.strip().lower() for word in asked.split(","))
-                    mutes[(kind, "" if kind in ("Namespace", "Node") else meta.namespace, meta.name)] = words
+                    mutes[(kind, "" if kind in _UNPLACED else meta.namespace, meta.name)] = words
+        for name, listed in snapshot.custom.items():
+            api_version, _, kind = name.rpartition("/")
+            called = custom.name_of(ruling.Wanted(api_version, kind))
+            for meta in map(custom.metadata, listed):
+                asked = (meta.annotations or {}).get(IGNORE) or (meta.labels or {}).get(IGNORE)
+                if asked:
+                    mutes[(called, meta.namespace, meta.name)] = frozenset(
+                        word.strip().lower() for word in asked.split(",")
+                    )
         return mutes
 
 

@@ -13,7 +13,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from k8s import objects
+from k8s import history, objects, surroundings, usage
+
+FEW = 5
+"""So many namespaces that labels select are listed one by one; more of them cost more requests than all at once."""
 
 Severity = Literal["P1", "P2", "P3"]
 """P1: users are probably hurt now. P2: degraded. P3: will hurt later, or is untidy."""
@@ -53,9 +56,29 @@ class Scope:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    labels: str = ""
+    """A label selector (`team=payments,env!=dev`) that they must match besides; empty where there is none."""
+    selected: frozenset[str] | None = field(default=None, compare=False)
+    """The namespaces that matched `labels` when the look began. None: nobody has asked yet, and none is known to be."""
+
+    @property
+    def places(self) -> tuple[str, ...] | None:
+        """The namespaces to list one by one, so that Roles in them suffice; None: all of them at once."""
+        names = self.include
+        if self.selected is not None and len(self.selected) <= FEW and (not names or self._globbed):
+            names = tuple(sorted(self.selected))
+        elif not names or self._globbed:
+            return None
+        return tuple(name for name in dict.fromkeys(names) if self.includes(name))
+
+    @property
+    def _globbed(self) -> bool:
+        return any(character in name for name in self.include for character in "*?[")
 
     def includes(self, namespace: str) -> bool:
         """Whether a namespace is looked at."""
+        if self.labels and (self.selected is None or namespace not in self.selected):
+            return False
         if any(fnmatch.fnmatchcase(namespace, glob) for glob in self.exclude):
             return False
         return not self.include or any(fnmatch.fnmatchcase(namespace, glob) for glob in self.include)
@@ -82,15 +105,40 @@ class Snapshot:
     cronjobs: Sequence[objects.CronJob] = ()
     events: Sequence[objects.Event] = ()
     """Warning events only, newest kept where there are more than the reader's bound."""
+    services: Sequence[surroundings.Service] = ()
+    endpointslices: Sequence[surroundings.EndpointSlice] = ()
+    ingresses: Sequence[surroundings.Ingress] = ()
+    ingressclasses: Sequence[surroundings.IngressClass] = ()
+    persistentvolumeclaims: Sequence[surroundings.Claim] = ()
+    storageclasses: Sequence[surroundings.StorageClass] = ()
+    resourcequotas: Sequence[surroundings.Quota] = ()
+    horizontalpodautoscalers: Sequence[surroundings.Autoscaler] = ()
+    poddisruptionbudgets: Sequence[surroundings.Budget] = ()
+    validatingwebhookconfigurations: Sequence[surroundings.WebhookConfiguration] = ()
+    mutatingwebhookconfigurations: Sequence[surroundings.WebhookConfiguration] = ()
+    secrets: Sequence[surroundings.TlsSecret] = ()
+    """Those of type kubernetes.io/tls only, where their reading was asked for."""
+    podmetrics: Sequence[usage.PodMetrics] = ()
+    """What pods use, where the cluster has a metrics server."""
+    past: history.History = field(default_factory=history.History)
+    """What earlier sweeps learnt, and this one; empty where nobody keeps it."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """List name → one sentence: lists that this identity may not read, or was not asked to. A detector that rests on
+    one stays silent, and its silence says nothing; the sweep is whole all the same."""
     degraded: Mapping[str, str] = field(default_factory=dict)
     """List name (`pods`, `events` …) → one sentence why it is missing or cut short."""
+    custom: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    """`cert-manager.io/v1/Certificate` → objects as plain JSON: what detectors of somebody's own asked for. What is not
+    here, or not whole, is named alike in `unread` or `degraded`."""
+    rests: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Kind of somebody's own that this look was made for → the lists (also of `custom`) that its findings rest on."""
     odd: int = 0
     """Objects that could not be decoded and were left out (each also makes its kind degraded)."""
     seconds: float = 0.0
 
     def saw(self, kinds: Sequence[str]) -> bool:
         """Whether all these lists are whole."""
-        return not any(kind in self.degraded for kind in kinds)
+        return not any(kind in self.degraded or kind in self.unread for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)

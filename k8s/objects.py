@@ -34,6 +34,7 @@ class Meta(Object):
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
     deletion_grace_period_seconds: int | None = None
+    finalizers: list[str] | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owner_references: list[OwnerReference] | None = None
@@ -102,7 +103,25 @@ class Container(Object):
     """`Always` on an init container makes it a sidecar."""
     resources: Resources | None = None
     readiness_probe: Probe | None = None
+    liveness_probe: Probe | None = None
     startup_probe: Probe | None = None
+
+
+class ClaimSource(Object):
+    claim_name: str = ""
+
+
+class EphemeralSource(Object):
+    """That it is there is all that counts."""
+
+
+class Volume(Object):
+    """Of a volume only what ties the pod to another object that is watched."""
+
+    name: str = ""
+    persistent_volume_claim: ClaimSource | None = None
+    ephemeral: EphemeralSource | None = None
+    """Of a generic ephemeral volume: its claim is called `<pod>-<volume>`."""
 
 
 class PodSpec(Object):
@@ -111,6 +130,7 @@ class PodSpec(Object):
     init_containers: list[Container] | None = None
     restart_policy: str | None = None
     scheduling_gates: list[dict[str, Any]] | None = None
+    volumes: list[Volume] | None = None
 
 
 class PodStatus(Object):
@@ -134,6 +154,7 @@ class Taint(Object):
     key: str = ""
     value: str | None = None
     effect: str = ""
+    time_added: str | None = None
 
 
 class NodeSpec(Object):
@@ -154,11 +175,47 @@ class Node(Object):
 
 class NamespaceStatus(Object):
     phase: str | None = None
+    conditions: list[Condition] | None = None
 
 
 class Namespace(Object):
     metadata: Meta = msgspec.field(default_factory=Meta)
     status: NamespaceStatus = msgspec.field(default_factory=NamespaceStatus)
+
+
+class RollingUpdate(Object):
+    """How a StatefulSet or a DaemonSet replaces its pods."""
+
+    partition: int | None = None
+    max_unavailable: int | str | None = None
+
+
+class UpdateStrategy(Object):
+    type: str | None = None
+    rolling_update: RollingUpdate | None = None
+
+
+class Ordinals(Object):
+    start: int | None = None
+
+
+class ClaimTemplateSpec(Object):
+    storage_class_name: str | None = None
+
+
+class ClaimTemplate(Object):
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: ClaimTemplateSpec = msgspec.field(default_factory=ClaimTemplateSpec)
+
+
+class TemplateMeta(Object):
+    labels: dict[str, str] | None = None
+
+
+class Template(Object):
+    """Of a pod template its labels: what a Service or a budget would select."""
+
+    metadata: TemplateMeta = msgspec.field(default_factory=TemplateMeta)
 
 
 class WorkloadSpec(Object):
@@ -167,6 +224,13 @@ class WorkloadSpec(Object):
     replicas: int | None = None
     paused: bool | None = None
     progress_deadline_seconds: int | None = None
+    template: Template | None = None
+    """Not kept of a ReplicaSet: there are ten times as many as Deployments, and their own labels hold the same."""
+    update_strategy: UpdateStrategy | None = None
+    service_name: str | None = None
+    pod_management_policy: str | None = None
+    ordinals: Ordinals | None = None
+    volume_claim_templates: list[ClaimTemplate] | None = None
 
 
 class WorkloadStatus(Object):
@@ -225,7 +289,16 @@ class CronJobSpec(Object):
     time_zone: str | None = None
 
 
+class ObjectReference(Object):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    field_path: str | None = None
+
+
 class CronJobStatus(Object):
+    active: list[ObjectReference] | None = None
     last_schedule_time: str | None = None
     last_successful_time: str | None = None
 
@@ -234,14 +307,6 @@ class CronJob(Object):
     metadata: Meta = msgspec.field(default_factory=Meta)
     spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
     status: CronJobStatus = msgspec.field(default_factory=CronJobStatus)
-
-
-class ObjectReference(Object):
-    kind: str = ""
-    namespace: str = ""
-    name: str = ""
-    uid: str = ""
-    field_path: str | None = None
 
 
 class EventSeries(Object):

@@ -8,15 +8,16 @@ loop gets its turn between them: Slack wants an answer within three seconds whil
 import asyncio
 import contextlib
 import fnmatch
+import gc
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from k8s import model, objects
+from k8s import model, objects, slimming, surroundings, usage
 from k8s.client import errors
 
 
@@ -30,6 +31,12 @@ class Reader(Protocol):
         self, kind: str, namespace: str | None = None, *, page: int = ..., field_selector: str = ...
     ) -> AsyncGenerator[bytes, None]: ...
 
+
+UNPAGED = 8 << 20
+"""Bytes of a page from which it is decoded in several turns: a page of ordinary pods has four million."""
+
+_SMALL = 1 << 19
+"""The same for a list that comes in one piece as a rule, of many small objects."""
 
 PAGE = 500
 """Objects decoded, or freed, without a pause for the event loop."""
@@ -54,6 +61,9 @@ class Limits:
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """A copy of the whole object in one annotation: often its larger half, and no detector reads it."""
 
+CERTIFICATES = "secrets"
+"""The list that is read only where `take` is told to: a right to list Secrets is more than a watch should need."""
+
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 
 _T = TypeVar("_T", bound=objects.Object)
@@ -75,9 +85,17 @@ class _Kind:
     type: type[objects.Object]
     namespaced: bool = True
     field_selector: str = ""
+    optional: bool = False
+    """An identity may do without: what may not be read is `unread`, and the sweep is whole all the same."""
+    spare: bool = False
+    """So may a cluster: whatever goes wrong with this list, it is `unread` and no more."""
+    unpaged: int = UNPAGED
+    """Bytes of a page from which it is decoded in several turns."""
 
 
 _KINDS = (
+    # The one list that comes in one piece: read while little else is held.
+    _Kind("podmetrics", usage.PodMetrics, optional=True, spare=True, unpaged=_SMALL),
     _Kind("namespaces", objects.Namespace, namespaced=False),
     _Kind("nodes", objects.Node, namespaced=False),
     _Kind("pods", objects.Pod),
@@ -88,6 +106,18 @@ _KINDS = (
     _Kind("jobs", objects.Job),
     _Kind("cronjobs", objects.CronJob),
     _Kind("events", objects.Event, field_selector="type=Warning"),
+    _Kind("services", surroundings.Service, optional=True),
+    _Kind("endpointslices", surroundings.EndpointSlice, optional=True),
+    _Kind("ingresses", surroundings.Ingress, optional=True),
+    _Kind("ingressclasses", surroundings.IngressClass, namespaced=False, optional=True),
+    _Kind("persistentvolumeclaims", surroundings.Claim, optional=True),
+    _Kind("storageclasses", surroundings.StorageClass, namespaced=False, optional=True),
+    _Kind("resourcequotas", surroundings.Quota, optional=True),
+    _Kind("horizontalpodautoscalers", surroundings.Autoscaler, optional=True),
+    _Kind("poddisruptionbudgets", surroundings.Budget, optional=True),
+    _Kind("validatingwebhookconfigurations", surroundings.WebhookConfiguration, namespaced=False, optional=True),
+    _Kind("mutatingwebhookconfigurations", surroundings.WebhookConfiguration, namespaced=False, optional=True),
+    _Kind(CERTIFICATES, surroundings.TlsSecret, field_selector="type=kubernetes.io/tls", optional=True),
 )
 
 _TYPED = {kind.type: msgspec.json.Decoder(_Page[kind.type]) for kind in _KINDS}  # type: ignore[name-defined]
@@ -100,6 +130,7 @@ class _Listing:
     """What came of one kind."""
 
     kind: _Kind
+    slim: slimming.Slimming
     items: list[Any] = field(default_factory=list)
     odd: int = 0
     trouble: str = ""
@@ -114,13 +145,15 @@ class _Namespaces:
     def __init__(self, scope: model.Scope) -> None:
         self._include = [re.compile(fnmatch.translate(glob)) for glob in scope.include]
         self._exclude = [re.compile(fnmatch.translate(glob)) for glob in scope.exclude]
+        self._selected = (scope.selected or frozenset()) if scope.labels else None
         self._known: dict[str, bool] = {}
-        self.all = not scope.include and not scope.exclude
+        self.all = not scope.include and not scope.exclude and not scope.labels
 
     def hold(self, name: str) -> bool:
         known = self._known.get(name)
         if known is None:
             included = not self._include or any(glob.match(name) for glob in self._include)
+            included = included and (self._selected is None or name in self._selected)
             known = included and not any(glob.match(name) for glob in self._exclude)
             self._known[name] = known
         return known
@@ -133,8 +166,9 @@ async def take(
     now: datetime,
     monotonic: Callable[[], float],
     limits: Limits = Limits(),
+    certificates: bool = False,
 ) -> model.Snapshot:
-    """Lists all kinds, a few at a time, and keeps what is in scope.
+    """Lists all kinds, a few at a time, and keeps what is in scope; Secrets that hold certificates only if told to.
 
     `now` is the sweep's own time (aware), `monotonic` a clock in seconds. A scope that names its namespaces without
     globs is listed namespace by namespace, so that Roles in those suffice. Raises Unreachable or Unauthorized when the
@@ -144,39 +178,48 @@ async def take(
     started = monotonic()
     turns = asyncio.Semaphore(limits.concurrency)
     held = _Namespaces(scope)
-    places = _places(scope, held)
-    listings = [_Listing(kind) for kind in _KINDS]
+    places = _places(scope)
+    slim = slimming.Slimming()
+    listings = [_Listing(kind, slim) for kind in _KINDS if certificates or kind.name != CERTIFICATES]
     decoding = asyncio.Lock()
     async with asyncio.TaskGroup() as group:
         for listing in listings:
             group.create_task(_list(listing, reader, places, held, limits, turns, decoding))
     _raise_if_blind(listings)
+    lists: dict[str, Any] = {listing.kind.name: listing.items for listing in listings}
     return model.Snapshot(
         cluster=reader.cluster,
         taken_at=now,
         scope=scope,
-        degraded={listing.kind.name: listing.trouble for listing in listings if listing.trouble},
+        unread=_unread(listings) | ({} if certificates else {CERTIFICATES: "reading certificates is off"}),
+        degraded={each.kind.name: each.trouble for each in listings if each.trouble and not _may_not(each)},
         odd=sum(listing.odd for listing in listings),
         seconds=monotonic() - started,
-        **{listing.kind.name: listing.items for listing in listings},
+        **lists,
     )
 
 
-def _places(scope: model.Scope, held: _Namespaces) -> tuple[str | None, ...]:
+def _unread(listings: Iterable[_Listing]) -> dict[str, str]:
+    return {listing.kind.name: listing.trouble for listing in listings if _may_not(listing)}
+
+
+def _may_not(listing: _Listing) -> bool:
+    """Whether it is a list that an identity may do without, and this one does: no right to it, or no such API."""
+    if listing.kind.spare:
+        return bool(listing.trouble)
+    return listing.kind.optional and isinstance(listing.error, errors.Forbidden | errors.NotFound)
+
+
+def _places(scope: model.Scope) -> tuple[str | None, ...]:
     """The namespaces to list one by one; None stands for all of them at once."""
-    if not scope.include or any(_is_glob(name) for name in scope.include):
-        return (None,)
-    return tuple(name for name in dict.fromkeys(scope.include) if held.hold(name))
-
-
-def _is_glob(name: str) -> bool:
-    return any(character in name for character in "*?[")
+    places = scope.places
+    return (None,) if places is None else places
 
 
 def _raise_if_blind(listings: Sequence[_Listing]) -> None:
     """Nothing at all was seen: the sweep failed, and says why by its most telling error."""
-    failures = [listing.error for listing in listings if listing.error is not None]
-    if any(listing.pages for listing in listings) or not failures:
+    failures = [listing.error for listing in listings if listing.error is not None and not listing.kind.spare]
+    if any(listing.pages for listing in listings if not listing.kind.spare) or not failures:
         return
     fatal = [error for error in failures if isinstance(error, errors.Unreachable | errors.Unauthorized)]
     pods = [listing.error for listing in listings if listing.kind.name == "pods" and listing.error is not None]
@@ -225,7 +268,14 @@ async def _list_place(
         async for body in pages:
             async with decoding:  # pages of several kinds that arrive together would else be decoded in one go
                 listing.pages += 1
-                listing.items += _in_scope(_decoded(listing, body), kind, held)
+                await asyncio.sleep(0)
+                for part in _parts(listing, body):
+                    await asyncio.sleep(0)
+                    decoded = _decoded(listing, part)
+                    await asyncio.sleep(0)
+                    found = _in_scope(decoded, kind, held)
+                    _slim(listing, found)
+                    listing.items += found
                 if _full(listing, limits):
                     return
                 await asyncio.sleep(0)
@@ -246,16 +296,62 @@ def _full(listing: _Listing, limits: Limits) -> bool:
 def _decoded(listing: _Listing, body: bytes) -> list[Any]:
     """The objects of a page: at once, or one by one where one of them is odd. Raises Malformed."""
     try:
-        items: list[Any] = _TYPED[listing.kind.type].decode(body).items or []
+        with _uncollected():
+            items: list[Any] = _TYPED[listing.kind.type].decode(body).items or []
     except msgspec.ValidationError:
         items = _one_by_one(listing, body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise errors.Malformed(f"list {listing.kind.name}", "the answer is not valid JSON") from None
+    return items
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Decoding makes many objects and no garbage: a collection in its midst would only lengthen the loop's stall."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _slim(listing: _Listing, items: Sequence[Any]) -> None:
+    """Takes off what no detector reads, and would be held until the end of the sweep."""
+    match listing.kind.name:
+        case "pods":
+            for item in items:
+                listing.slim.pod(item)
+        case "events":
+            for item in items:
+                listing.slim.event(item)
+        case "podmetrics":
+            for item in items:
+                listing.slim.metrics(item)
+            return
+        case "replicasets":
+            for item in items:
+                item.spec.template = None
     for item in items:
         annotations = item.metadata.annotations
         if annotations:
             annotations.pop(_LAST_APPLIED, None)
-    return items
+
+
+def _parts(listing: _Listing, body: bytes) -> Iterator[bytes]:
+    """A page as it is; a list that came in one piece, as an aggregated server sends it that knows no pages, in pieces
+    of as many objects as a page has. Raises Malformed."""
+    if len(body) <= listing.kind.unpaged:
+        yield body
+        return
+    try:
+        raws = _RAW.decode(body).items or []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise errors.Malformed(f"list {listing.kind.name}", "the answer is not a list of objects") from None
+    del body
+    for start in range(0, len(raws), PAGE):
+        yield b'{"items":[%s]}' % b",".join(bytes(raw) for raw in raws[start : start + PAGE])
 
 
 def _one_by_one(listing: _Listing, body: bytes) -> list[Any]:
@@ -272,8 +368,8 @@ def _one_by_one(listing: _Listing, body: bytes) -> list[Any]:
     return items
 
 
-def _in_scope(items: Iterable[Any], kind: _Kind, held: _Namespaces) -> Iterable[Any]:
-    if held.all or kind.name == "nodes":
+def _in_scope(items: Sequence[Any], kind: _Kind, held: _Namespaces) -> Sequence[Any]:
+    if held.all or (not kind.namespaced and kind.name != "namespaces"):
         return items
     if kind.name == "namespaces":
         return [item for item in items if held.hold(item.metadata.name)]

@@ -5,7 +5,7 @@ nulls, missing parts, absurd numbers, timestamps from the future.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from k8s import containers, model, objects
@@ -14,6 +14,9 @@ DEFAULT_DEADLINE = timedelta(seconds=600)
 """progressDeadlineSeconds of a Deployment that does not set it (Deployment reference, `spec`)."""
 
 REVISION = "deployment.kubernetes.io/revision"
+
+LEAVING = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"})
+"""Taints of a node that an autoscaler drains and is about to delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,14 @@ class KindInfo:
     """When it is found, in a few words for a table."""
     unless: str = ""
     """When its detector says another severity than the default, and which; empty where it never does."""
+    on: bool = True
+    """Whether it is looked for unless a person turns it off; else only where a person turns it on."""
+    report_only: bool = False
+    """Whether its findings are told and never make an incident."""
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The beginning of a cause → lists that its findings rest on besides those of their detector."""
+    source: str = ""
+    """Where a kind of somebody's own comes from: `file:line`, or an entry point; empty for the catalogue."""
 
 
 def troubled(pod: objects.Pod) -> bool:

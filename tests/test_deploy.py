@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from bot import formats, settings
@@ -232,8 +233,13 @@ def _granted(role: str) -> set[tuple[str, str, str]]:
 
 def test_the_reader_may_see_exactly_what_is_read_and_change_nothing() -> None:
     lists = {
-        (each.group, each.plural, verb) for each in resources.RESOURCES.values() for verb in ("get", "list", "watch")
+        (each.group, each.plural, verb)
+        for each in resources.RESOURCES.values()
+        for verb in ("get", "list", "watch")
+        if each.kind not in {"Secret", "ConfigMap", "ControllerRevision", "PodMetrics"}
     }
+    lists |= {("metrics.k8s.io", "pods", verb) for verb in ("get", "list")}
+    lists |= {("", "configmaps", "get"), ("apps", "controllerrevisions", "list")}
     assert _granted("watchkeeper-reader") == lists | {("", "pods/log", "get")}
 
 
@@ -255,11 +261,25 @@ def test_the_writer_reads_no_more_than_the_reader() -> None:
     assert not {resource for _, resource, _ in reads} & {"pods/log", "events", "nodes"}
 
 
+@pytest.mark.parametrize(
+    ("role", "verb"), [("watchkeeper-certificates", "list"), ("watchkeeper-secret-changes", "get")]
+)
+def test_who_may_read_secrets_may_do_nothing_else_and_nobody_is_who_was_not_told_to(role: str, verb: str) -> None:
+    assert _granted(role) == {("", "secrets", verb)}
+    bindings = [each for each in ROLES if each["kind"].endswith("RoleBinding")]
+    assert role not in {each["roleRef"]["name"] for each in bindings}
+    text = (ROOT / "deploy/rbac.yaml").read_text()
+    assert f"--clusterrole={role} --serviceaccount=watchkeeper:watchkeeper-reader" in text
+
+
 def test_nobody_may_see_a_secret_or_everything_of_anything() -> None:
-    for role in (each for each in ROLES if each["kind"].endswith("Role")):
-        for group, resource, verb in _granted(role["metadata"]["name"]):
+    roles = [each for each in ROLES if each["kind"].endswith("Role")]
+    told = {"watchkeeper-certificates", "watchkeeper-secret-changes"}
+    for role in (each["metadata"]["name"] for each in roles if each["metadata"]["name"] not in told):
+        for group, resource, verb in _granted(role):
             assert "*" not in (group, resource, verb)
-            assert resource not in {"secrets", "configmaps", "pods/exec", "pods/portforward", "serviceaccounts/token"}
+            assert resource not in {"secrets", "pods/exec", "pods/portforward", "serviceaccounts/token"}
+            assert resource != "configmaps" or (role, verb) == ("watchkeeper-reader", "get")
             assert verb not in {"impersonate", "escalate", "bind", "create", "update", "deletecollection"}
 
 

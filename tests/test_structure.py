@@ -16,13 +16,16 @@ PRODUCT = ("bot", "handlers", "k8s")
 BOUNDARIES: Mapping[str, str] = {
     "bot.__main__.main": "the process: a bug must not end with exit code 1, which says findings",
     "bot.doors.guarded": "a listener: the presser is told, the log has the rest",
+    "bot.following.Following._cluster": "a worker: one cluster's trouble must not end its following",
     "bot.main.Bot._worker": "a worker: one bad row must not end all work",
+    "bot.plugins._plugins": "loading other people's code: the fault is named with its package",
     "bot.slack.connecting._closed": "closing a connection that may be broken already: there is another one by then",
     "bot.store.embedded.EmbeddedPostgres._run": "starting a program: raised again as StoreUnavailable",
     "bot.store.embedded.EmbeddedPostgres._system_user": "making a user: raised again as ConfigurationError",
     "handlers.schedules.Schedules.stop": "the end: a scheduler that does not run cannot be stopped",
     "handlers.schedules.Schedules._swept": "a job: the next tick must come whatever this one met",
     "handlers.schedules.Schedules._report": "a job: tomorrow's report must come whatever this one met",
+    "k8s.custom._Call.run": "other people's detectors: told as an error of their kinds",
     "k8s.detection._ask": "a detector: whatever one trips over, the others still have to be asked",
 }
 """Where an except may catch anything, and why."""
@@ -33,6 +36,7 @@ CLOCKS: Mapping[str, str] = {
     "bot.main.Bot.__init__": "hands the monotonic clock out",
     "bot.main.Bot._work": "hands the monotonic clock out",
     "bot.main.look_once": "hands the monotonic clock out",
+    "bot.plugins.load": "hands the monotonic clock out",
     "bot.store.embedded.EmbeddedPostgres._await_ready": "waits for a process, before there is a product",
     "k8s.client.connection._Credentials._take": "the age of credentials, on the monotonic clock",
     "k8s.client.connection._Credentials.refresh": "the age of credentials, on the monotonic clock",

@@ -41,6 +41,8 @@ class IncidentCard:
     """Where the episode before was told, for making the link of it; empty where it was not."""
     recurrences: int = 0
     """Episodes of this fingerprint in the last 30 days, this one included."""
+    also: tuple[incidents.Incident, ...] = ()
+    """Incidents of other clusters that began at the same time for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from k8s import model
+from k8s import changes_before, model
 
-Source = Literal["status", "events", "log", "previous-log", "rollout", "node", "scheduling"]
+Source = Literal["status", "events", "log", "previous-log", "rollout", "changes", "node", "scheduling"]
 Confidence = Literal["high", "medium", "low"]
 
 
@@ -39,6 +39,8 @@ class Dossier:
     """The workload with its ReplicaSets and pods, where there is one and it could be read."""
     missing: tuple[str, ...] = ()
     """Sources that did not answer, one sentence each."""
+    changes: tuple[changes_before.Change, ...] = ()
+    """What was changed before the problem began, the likeliest to have brought it first."""
 
     def of(self, source: Source) -> "Evidence | None":
         """The first piece from this source."""

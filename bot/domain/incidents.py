@@ -4,7 +4,7 @@ Pure: the triage stage feeds in what a sweep saw and what is stored, and writes 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -21,6 +21,8 @@ CLEAR_SWEEPS = 2
 """Good sweeps in a row without the problem before it counts as gone."""
 CLEAR_TIME = timedelta(minutes=2)
 """… or this long since the first such sweep, whichever comes first."""
+ORPHANED = timedelta(hours=1)
+"""Longer than replicas of two versions, or with two files of rules, run beside each other."""
 FLAPPING_CYCLES = 3
 """Open/close cycles within FLAPPING_WINDOW that make a problem flapping: it stays in one thread from then on."""
 FLAPPING_WINDOW = timedelta(hours=1)
@@ -90,17 +92,44 @@ def causes(problem: model.Problem) -> tuple[str, ...]:
 def covers(incident: Incident, snapshot: model.Snapshot) -> bool:
     """Whether this snapshot would have shown the incident's findings, so that their absence is a fact.
 
-    Never for a kind that this version does not know: another replica, of another version, may well find it.
+    Never for a kind that this replica does not know: another one, of another version or with other rules, may find it.
     """
     namespace = incident.subject.namespace
     if namespace and not snapshot.scope.includes(namespace):
         return False
-    return all(kind in detection.KINDS and snapshot.saw(_rests_on(kind, namespace)) for kind in incident.kinds)
+    known = all(kind in detection.KINDS or kind in snapshot.rests for kind in incident.kinds)
+    return known and not gaps(incident, snapshot)
 
 
-def _rests_on(kind: str, namespace: str) -> list[str]:
-    """The lists without which the absence of this kind's findings, in a namespace or outside of all, says nothing."""
-    return [name for name in detection.reads(kind) if not namespace or name not in SIDE_LISTS]
+def orphaned(incident: Incident, kinds: Container[str], now: datetime) -> bool:
+    """Whether nobody looks for any of its kinds any more: this replica knows none of them, and for an hour no other
+    one has seen it either. Its rule was removed, or its detector uninstalled."""
+    return now - incident.last_seen_at >= ORPHANED and not any(kind in kinds for kind in incident.kinds)
+
+
+def left(incident: Incident, watched: model.Scope, looked: model.Scope) -> bool:
+    """Whether a look at all that is watched shows that its namespace has left: it lacks the labels now, or is gone."""
+    namespace = incident.subject.namespace
+    chosen = bool(watched.labels) and looked == watched and looked.selected is not None
+    return chosen and bool(namespace) and not looked.includes(namespace)
+
+
+def gaps(incident: Incident, snapshot: model.Snapshot) -> dict[str, str]:
+    """List → why it was not seen whole: of those without which the absence of the incident's findings says nothing."""
+    unseen = {**snapshot.unread, **snapshot.degraded}
+    if not snapshot.past.kept:
+        unseen["past"] = "what earlier sweeps learnt was not at hand"
+    return {name: unseen[name] for name in _rests_on(incident, snapshot) if name in unseen}
+
+
+def _rests_on(incident: Incident, snapshot: model.Snapshot) -> list[str]:
+    """Of its kinds, each with its causes. In a namespace, or outside of all."""
+    found = {name for kind in incident.kinds for name in snapshot.rests.get(kind, ())}
+    for kind in incident.kinds:
+        if kind in detection.KINDS:
+            causes = [cause.removeprefix(f"{kind}:") for cause in incident.causes if cause.startswith(f"{kind}:")]
+            found.update(name for cause in causes or [""] for name in detection.reads(kind, cause))
+    return sorted(found - SIDE_LISTS if incident.subject.namespace else found)
 
 
 def seen_again(incident: Incident, problem: model.Problem, headline: str, now: datetime) -> Incident:
@@ -121,7 +150,11 @@ def seen_again(incident: Incident, problem: model.Problem, headline: str, now: d
     )
 
 
+UNKNOWN = "what became of the problem is not known."
+"""How the resolution ends of an incident that nobody looks at any more: its problem may well be there."""
 UNTOUCHED = "The problem is gone; nothing was changed from here."
+MERGED = "Merged into"
+"""How the resolution begins of an incident that another one goes on with: its problem is not gone."""
 
 
 def seen_clear(incident: Incident, now: datetime, resolution: str = UNTOUCHED) -> Incident:
@@ -167,6 +200,8 @@ def reopened_flapping(past: Sequence[Incident], now: datetime) -> Incident | Non
 def is_old_signal(problem: model.Problem, last: Incident | None, now: datetime) -> bool:
     """Whether all that is found began before the last episode on this subject was resolved, a short while ago."""
     if last is None or last.resolved_at is None or now - last.resolved_at > QUIET_AFTER_RESOLVED:
+        return False
+    if last.resolution.startswith(MERGED) or last.resolution.endswith(UNKNOWN):
         return False
     resolved_at = last.resolved_at
     return all(finding.since <= resolved_at for finding in problem.findings)

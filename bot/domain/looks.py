@@ -40,3 +40,5 @@ class Look:
     examined: tuple[Examined, ...]
     muted: int = 0
     degraded: Mapping[str, str] = field(default_factory=dict)
+    risks: tuple[model.Finding, ...] = ()
+    """What is only told: it is no part of the findings and makes nothing unhealthy."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from bot.domain import audit, cards, diagnoses, incidents, proposals, rules, watches
-from k8s import guardrails, model
+from k8s import guardrails, history, model
 
 Clock = Callable[[], datetime]
 """Now, aware, in UTC."""
@@ -39,6 +39,10 @@ class Watches(Protocol):
 
     async def set_state(self, watch_id: int, before: Sequence[watches.State], after: watches.State) -> bool:
         """Compare-and-set; False where it was in none of the `before` states."""
+        ...
+
+    async def set_kinds(self, watch_id: int, kinds: watches.Kinds) -> bool:
+        """What holds of failure kinds for this watch alone; False where it is removed."""
         ...
 
 
@@ -72,6 +76,22 @@ class Findings(Protocol):
         ...
 
 
+class Baselines(Protocol):
+    """What sweeps learnt of workloads: one state for each workload, container and family."""
+
+    async def known(self, cluster: str, families: Sequence[history.Family], namespace: str = "") -> history.History:
+        """All of it, or that of one namespace's workloads."""
+        ...
+
+    async def keep(self, cluster: str, changes: history.History, now: datetime) -> None:
+        """Puts these states in the place of those that were there. Whoever comes last is right: a state is whole."""
+        ...
+
+    async def forget(self, cluster: str, now: datetime) -> None:
+        """Drops states that no sweep has changed for so long that they tell nothing any more."""
+        ...
+
+
 class Incidents(Protocol):
     async def lock(self, cluster: str) -> None:
         """Serialises changes of one cluster's incidents until the transaction ends: held from reading to saving."""
@@ -83,6 +103,11 @@ class Incidents(Protocol):
 
     async def past(self, cluster: str, fingerprint: str, since: datetime) -> Sequence[incidents.Incident]:
         """Resolved episodes of this fingerprint opened since then, newest first."""
+        ...
+
+    async def around(self, cluster: str, moment: datetime, span: timedelta) -> Sequence[incidents.Incident]:
+        """Of all other clusters: those opened at most `span` before or after the moment, newest first, not all of them
+        where there are hundreds."""
         ...
 
     async def last_resolved(self, cluster: str, subject: model.ResourceRef) -> incidents.Incident | None: ...
@@ -303,6 +328,18 @@ class Reports(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """What one replica does at a time, by name."""
+
+    async def take(self, name: str, owner: str, now: datetime, lease: timedelta) -> bool:
+        """Takes or renews it; False where another owner has it and has renewed it in time."""
+        ...
+
+    async def give_back(self, name: str, owner: str) -> None:
+        """Where it is one's own still: another replica need not wait for its end."""
+        ...
+
+
 class Cards(Protocol):
     """Read models."""
 
@@ -317,6 +354,7 @@ class Tx(Protocol):
     watches: Watches
     sweeps: Sweeps
     findings: Findings
+    baselines: Baselines
     incidents: Incidents
     diagnoses: Diagnoses
     proposals: Proposals
@@ -325,6 +363,7 @@ class Tx(Protocol):
     trail: Trail
     views: Views
     reports: Reports
+    leases: Leases
     cards: Cards
 
 
@@ -354,6 +393,21 @@ class Eyes(Protocol):
     async def names(self, cluster: str, kind: str, namespace: str = "") -> Sequence[str]:
         """Names of all objects of a kind, for "did you mean"."""
         ...
+
+
+class Ears(Protocol):
+    """What containers log, for sweeps."""
+
+    async def log(self, cluster: str, pod: model.ResourceRef, container: str, since: datetime) -> str | None:
+        """What was logged from then on, the end of it where it is long; None where it cannot be read. Not redacted."""
+        ...
+
+
+class Deaf:
+    """For commands and tests whose sweeps read no logs."""
+
+    async def log(self, _cluster: str, _pod: model.ResourceRef, _container: str, _since: datetime) -> str | None:
+        return None
 
 
 class DryRun(Protocol):
@@ -434,6 +488,10 @@ class Meter(Protocol):
 
     def executed(self, action: str, outcome: str, /) -> None: ...
 
+    def followed(self, cluster: str, follows: bool, /) -> None:
+        """Whether watch streams show this replica the cluster as it is at this moment."""
+        ...
+
 
 class Unmetered:
     """A meter that nobody reads: for commands that serve no /metrics."""
@@ -442,6 +500,9 @@ class Unmetered:
         return
 
     def executed(self, _action: str, _outcome: str) -> None:
+        return
+
+    def followed(self, _cluster: str, _follows: bool) -> None:
         return
 
 
@@ -461,3 +522,4 @@ class Ports:
     """Name of this replica, unique for each process."""
     rules: rules.Rules
     meter: Meter = field(default_factory=Unmetered)
+    ears: Ears = field(default_factory=Deaf)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.domain import watches
 from k8s import detection, guardrails
 
 
@@ -10,7 +11,9 @@ from k8s import detection, guardrails
 class Rules:
     policy: guardrails.Policy = field(default_factory=guardrails.Policy)
     kinds: detection.Options = field(default_factory=detection.Options)
-    """Which failure kinds are looked for, and what a person has set of their graces and severities."""
+    """Which failure kinds are looked for, and what a person has set of each; `kinds_of` says what holds for a watch."""
+    log_noise: tuple[str, ...] = ()
+    """Texts (lower case) of log lines that are known and count for nothing."""
     default_channel: str = ""
     """Slack channel id for incidents of watches that name none."""
     proposal_ttl: timedelta = timedelta(minutes=15)
@@ -27,3 +30,7 @@ class Rules:
     """How far back past executions are looked at: longer than any cooldown, and than an undo stays on offer."""
     coalesce: timedelta = timedelta(seconds=10)
     """Background edits of one message are at least this far apart; people's actions never wait."""
+
+    def kinds_of(self, watch: watches.Watch | None) -> detection.Options:
+        """What detection goes by for this watch; the settings alone where there is none."""
+        return self.kinds if watch is None else watch.kinds.over(self.kinds)

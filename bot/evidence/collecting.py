@@ -4,8 +4,8 @@ Implements `ports.Witness`. A source that does not answer is named in `Dossier.m
 text is redacted here, before it goes anywhere.
 
 Facts for the rules: `container`, `error_line`, `missing_name`, `log` (current or previous), `rollout_revision`,
-`rollout_previous`, `rollout_diff` (one change a line), `rollout_at` (RFC 3339), `healthy_revision`, `scaled_from`,
-`scaled_to`, `room`, `room_never`, `kept_off`.
+`rollout_previous`, `rollout_diff` (one change a line), `rollout_at` (RFC 3339), `healthy_revision` (Deployments only),
+`scaled_from`, `scaled_to`, `room`, `room_never`, `kept_off`.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot.domain import diagnoses, ports
-from bot.evidence import logs, room, telling
-from k8s import fields, model, redact, workloads
+from bot.evidence import changing, logs, room, telling
+from k8s import changes_seen, fields, model, redact, workloads
 from k8s.client import errors, reader
 
 T = TypeVar("T")
@@ -61,12 +61,15 @@ class Collector:
         log_lines: int = LOG_LINES,
         log_bytes: int = LOG_BYTES,
         seconds: float = SOURCE_SECONDS,
+        secret_changes: bool = False,
     ) -> None:
         self._readers = readers
         self._clock = clock
         self._log_lines = log_lines
         self._log_bytes = log_bytes
         self._seconds = seconds
+        self._secret_changes = secret_changes
+        """Whether it is asked when Secrets were changed."""
 
     async def collect(self, cluster: str, problem: model.Problem) -> diagnoses.Dossier:
         """See `ports.Witness`."""
@@ -77,14 +80,15 @@ class Collector:
             return diagnoses.Dossier((), {}, None, (f"the cluster did not answer ({error.message})",))
         target, owner_events = await asyncio.gather(
             self._target(source, problem.subject, gathering),
-            self._ask(gathering, "events of the owner", source.events(problem.subject)),
+            self._owner_events(source, problem.subject, gathering),
         )
         suspect = telling.suspect(problem, target) or await self._failed_run(source, problem, gathering)
-        pod_events, current, previous, nodes = await asyncio.gather(
+        pod_events, current, previous, nodes, asked = await asyncio.gather(
             self._pod_events(source, problem, suspect, gathering),
             self._log(source, suspect, gathering, previous=False),
             self._log(source, suspect, gathering, previous=True),
             self._nodes(source, problem, gathering),
+            changing.ask(source, problem, target, secrets=self._secret_changes, seconds=self._seconds),
         )
         placed = await self._placed(source, problem, nodes or (), gathering)
         now = self._clock()
@@ -92,11 +96,14 @@ class Collector:
         _tell_logs(gathering, suspect, current, previous, self._longer)
         events = telling.events([*(pod_events or ()), *(owner_events or ())], now)
         gathering.add("events", "Events, newest first", events)
-        if target is not None:
-            _tell_rollout(gathering, target, now)
+        rollout = None if target is None else _tell_rollout(gathering, target, asked.revisions, now)
+        changes = changing.changes(asked, problem, target, nodes or (), rollout)
+        gathering.add("changes", changing.TITLE, changing.told(changes, asked.unread))
+        gathering.missing += asked.missing
         gathering.facts.update(telling.scaling(owner_events or ()))
         _tell_nodes(gathering, problem, nodes or (), placed, telling.raw_pod(problem, target))
-        return diagnoses.Dossier(tuple(gathering.pieces), gathering.facts, target, tuple(gathering.missing))
+        missing = tuple(gathering.missing)
+        return diagnoses.Dossier(tuple(gathering.pieces), gathering.facts, target, missing, changes)
 
     async def _target(
         self, source: reader.Reader, subject: model.ResourceRef, gathering: _Gathering
@@ -105,6 +112,14 @@ class Collector:
             return None
         reading = source.read_target(model.RolloutRestart(subject))
         return await self._ask(gathering, "the workload and its revisions", reading)
+
+    async def _owner_events(
+        self, source: reader.Reader, subject: model.ResourceRef, gathering: _Gathering
+    ) -> Sequence[model.Json] | None:
+        """A registry is no object of the API: nothing is told about it there."""
+        if subject.kind == "Registry":
+            return None
+        return await self._ask(gathering, "events of the owner", source.events(subject))
 
     async def _failed_run(
         self, source: reader.Reader, problem: model.Problem, gathering: _Gathering
@@ -261,30 +276,52 @@ def _clean(log: str) -> str:
     return redact.redact(logs.without_torn_key(log))
 
 
-def _tell_rollout(gathering: _Gathering, target: model.Target, now: datetime) -> None:
+def _tell_rollout(
+    gathering: _Gathering, target: model.Target, revisions: Sequence[model.Json], now: datetime
+) -> changes_seen.Rollout | None:
+    """What the last rollout changed. A Deployment keeps its revisions in ReplicaSets, others in ControllerRevisions."""
+    if target.ref.kind == "Deployment":
+        rollout = _of_deployment(gathering, target, now)
+    else:
+        rollout = changes_seen.by_revisions(target, revisions)
+    if rollout is None:
+        return None
+    facts = gathering.facts
+    facts["rollout_revision"] = str(rollout.number)
+    facts["rollout_previous"] = str(rollout.previous)
+    changes = [redact.redact(line) for line in rollout.lines]
+    facts["rollout_diff"] = "\n".join(changes)
+    when = "at an unknown time"
+    if rollout.created is not None:
+        facts["rollout_at"] = rollout.created.isoformat()
+        when = f"at {rollout.created:%Y-%m-%d %H:%M:%S} UTC"
+    cause = f" ({rollout.change_cause})" if rollout.change_cause else ""
+    body = "\n".join(changes) or "the pod template is the same"
+    title = f"Change from revision {rollout.previous} to revision {rollout.number}, rolled out {when}{cause}"
+    gathering.add("rollout", title, body)
+    return rollout
+
+
+def _of_deployment(gathering: _Gathering, target: model.Target, now: datetime) -> changes_seen.Rollout | None:
+    """From the newest revision that was healthy, where there is one, else from the one before."""
     current = workloads.current_revision(target)
     if current is None:
-        return
-    facts = gathering.facts
-    facts["rollout_revision"] = str(current.number)
+        return None
+    gathering.facts["rollout_revision"] = str(current.number)
     healthy = workloads.healthy_revision(target, now)
     if healthy is not None:
-        facts["healthy_revision"] = str(healthy.number)
+        gathering.facts["healthy_revision"] = str(healthy.number)
     earlier = [revision for revision in workloads.revisions(target) if revision.number < current.number]
     before = healthy or (earlier[-1] if earlier else None)
     if before is None:
-        return
-    facts["rollout_previous"] = str(before.number)
-    changes = [redact.redact(line) for line in workloads.template_diff(before.template, current.template)]
-    facts["rollout_diff"] = "\n".join(changes)
-    when = "at an unknown time"
-    if current.created is not None and not _reused(target, current):
-        facts["rollout_at"] = current.created.isoformat()
-        when = f"at {current.created:%Y-%m-%d %H:%M:%S} UTC"
-    cause = f" ({current.change_cause})" if current.change_cause else ""
-    body = "\n".join(changes) or "the pod template is the same"
-    gathering.add(
-        "rollout", f"Change from revision {before.number} to revision {current.number}, rolled out {when}{cause}", body
+        return None
+    return changes_seen.Rollout(
+        workload=target.ref,
+        number=current.number,
+        previous=before.number,
+        lines=workloads.template_diff(before.template, current.template),
+        created=None if _reused(target, current) else current.created,
+        change_cause=current.change_cause,
     )
 
 

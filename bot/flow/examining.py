@@ -5,12 +5,12 @@ sweep of some minutes ago, or of a process that died, had in memory.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot import errors
-from bot.domain import diagnoses, incidents, looks, ports, watches
+from bot import errors, remembering
+from bot.domain import diagnoses, incidents, looks, merging, ports, watches
 from k8s import catalogue, detection, guardrails, model, redact
 
 Diagnose = Callable[[model.Problem, diagnoses.Dossier, datetime], diagnoses.Diagnosis]
@@ -19,18 +19,24 @@ PARALLEL = 4
 """Problems examined at a time."""
 
 
-async def problem_of(wired: ports.Ports, incident: incidents.Incident) -> model.Problem | None:
+async def problem_of(
+    wired: ports.Ports, incident: incidents.Incident, watch: watches.Watch | None = None
+) -> model.Problem | None:
     """The incident's problem as a fresh look shows it; None where it is gone.
 
-    Raises ClusterUnavailable, also where what would show it could not be listed: that it is not seen then says nothing.
+    `watch` is the incident's: its kinds hold, and its scope is where is looked for what belongs to no namespace and is
+    no node. Raises ClusterUnavailable, also where what would show it could not be listed: that it is not seen then says
+    nothing.
     """
     namespace = incident.subject.namespace
-    scope = model.Scope((namespace,)) if namespace else model.Scope()
-    snapshot = await wired.eyes.look(incident.cluster, scope)
-    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
-    there = next((problem for problem in found.problems if problem.subject.same(incident.subject)), None)
+    around = model.Scope() if watch is None or incident.subject.kind == "Node" else watch.scope
+    scope = model.Scope((namespace,)) if namespace else around
+    kinds = wired.rules.kinds_of(watch)
+    snapshot = await remembering.recalled(wired, await wired.eyes.look(incident.cluster, scope), kinds)
+    found = await asyncio.to_thread(detection.detect, snapshot, kinds)
+    there = merging.of(incident, found.problems)
     whole = incidents.covers(incident, snapshot) and not any(kind in found.errors for kind in incident.kinds)
-    gaps = "; ".join(f"{name}: {why}" for name, why in sorted(snapshot.degraded.items()))
+    gaps = "; ".join(f"{name}: {why}" for name, why in incidents.gaps(incident, snapshot).items())
     await wired.eyes.release(snapshot)
     seen = there is not None and set(incident.kinds) <= set(there.kinds)
     if not seen and not whole:
@@ -53,7 +59,9 @@ async def look(wired: ports.Ports, cluster: str, scope: model.Scope, diagnose: D
     """One look, with diagnoses and worked-out remedies where `diagnose` is given. Nothing is written anywhere."""
     snapshot = await wired.eyes.look(cluster, scope)
     found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
-    status, summary = watches.summarise(snapshot, len(found.findings), len(found.problems))
+    status, summary = watches.summarise(
+        snapshot, len(found.findings), len(found.problems), len(found.risks), found.errors
+    )
     examined = [looks.Examined(problem) for problem in found.problems]
     if diagnose is not None:
         gate = asyncio.Semaphore(PARALLEL)
@@ -68,11 +76,16 @@ async def look(wired: ports.Ports, cluster: str, scope: model.Scope, diagnose: D
         pods=len(snapshot.pods),
         nodes=len(snapshot.nodes),
         seconds=snapshot.seconds,
-        findings=tuple(replace(finding, message=redact.redact(finding.message)) for finding in found.findings),
+        findings=_redacted(found.findings),
+        risks=_redacted(found.risks),
         examined=tuple(examined),
         muted=found.muted,
-        degraded=dict(snapshot.degraded),
+        degraded={**snapshot.degraded, **found.errors},
     )
+
+
+def _redacted(findings: Sequence[model.Finding]) -> tuple[model.Finding, ...]:
+    return tuple(replace(finding, message=redact.redact(finding.message)) for finding in findings)
 
 
 async def _examine(

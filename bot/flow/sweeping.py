@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import errors
+from bot import errors, remembering
 from bot.domain import audit, ports, watches
 from k8s import detection, model
 
@@ -42,8 +42,12 @@ async def look(
     except errors.ClusterUnavailable as error:
         await _fail(wired, watch, sweep, str(error))
         return None
-    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
-    status, summary = watches.summarise(snapshot, len(found.findings), len(found.problems))
+    kinds = wired.rules.kinds_of(watch)
+    snapshot = await remembering.learnt(wired, snapshot, kinds, listen=scope is None)
+    found = await asyncio.to_thread(detection.detect, snapshot, kinds)
+    status, summary = watches.summarise(
+        snapshot, len(found.findings), len(found.problems), len(found.risks), found.errors
+    )
     finished = replace(
         sweep,
         status=status,
@@ -54,7 +58,7 @@ async def look(
         muted=found.muted,
         seconds=snapshot.seconds,
         summary=summary,
-        degraded=dict(snapshot.degraded),
+        degraded={**snapshot.degraded, **found.errors},
     )
     wired.meter.swept(watch.cluster, status, snapshot.seconds, len(found.findings))
     return Swept(finished, watch, snapshot, found)

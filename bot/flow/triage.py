@@ -3,18 +3,19 @@
 Serialised per cluster, so that two sweeps that end together cannot open one problem twice.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain import audit, incidents, ports, proposals, watches
-from k8s import detection, model, redact
+from bot.domain import audit, incidents, linking, merging, ports, proposals, watches
+from k8s import detection, model, redact, settling
 
 FORGET_AFTER = timedelta(minutes=30)
 """A finding not seen for this long starts its grace anew when it comes back."""
 RECURRENCE = timedelta(days=30)
-_DONE = frozenset(("unknown", "verified", "not-verified", "undone"))
-"""States of a proposal that something was, or may have been, written for."""
+UNSETTLED = timedelta(minutes=15)
+"""A workload that is on the move for longer than this is judged by its findings alone: it may always be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Triaged:
     opened: tuple[int, ...] = ()
     seen: tuple[int, ...] = ()
     resolved: tuple[int, ...] = ()
+    merged: tuple[int, ...] = ()
+    """Ended because another incident goes on with their problem."""
 
 
 async def triage(
@@ -41,24 +44,87 @@ async def triage(
         live = await tx.incidents.live(watch.cluster)
         triaging = _Triage(wired, tx, watch, now)
         matched: set[int] = set()
-        for problem in found.problems:
-            known = next((one for one in live if one.subject.same(problem.subject)), None)
+        folded: set[int] = set()
+        for match in merging.matched(live, found.problems):
+            known = await triaging.known(match)
             if known is not None:
                 matched.add(known.id)
-                await triaging.keep(known, problem)
-            elif _mature(problem, first_seen, now):
-                await triaging.open(problem)
-        for one in live:
-            if one.id not in matched and one.watch_id == watch.id and _speaks_of(one, snapshot, found):
-                await triaging.calm(one)
+                await triaging.keep(known, match.problem)
+            elif _mature(match.problem, first_seen, now):
+                known = await triaging.open(match.problem)
+            folded.update(one.id for one in match.folded)
+            await triaging.merge(match.folded, known)
+        quiet = [one for one in live if one.id not in matched | folded and one.watch_id == watch.id]
+        subjects = [one.subject for one in quiet]
+        moving = await asyncio.to_thread(settling.unsettled, snapshot, subjects, wired.rules.verify_hold)
+        for one in quiet:
+            left = incidents.left(one, watch.scope, snapshot.scope)
+            gone = left or incidents.orphaned(one, wired.rules.kinds.kinds, now)
+            waits = one.subject in moving and triaging.may_wait(one)
+            if gone or (_speaks_of(one, watch, snapshot, found) and not waits):
+                await triaging.calm(one, left=left)
         await tx.findings.forget(watch.cluster, now - FORGET_AFTER)
         await tx.sweeps.finish(sweep)
+    await _link(wired, triaging.opened)
     wired.bell.ring()
-    return Triaged(tuple(triaging.opened), tuple(sorted(matched)), tuple(triaging.resolved))
+    return Triaged(tuple(triaging.opened), tuple(sorted(matched)), tuple(triaging.resolved), tuple(triaging.merged))
 
 
-def _speaks_of(incident: incidents.Incident, snapshot: model.Snapshot, found: detection.Detection) -> bool:
-    """Whether the absence of this incident's findings is a fact: its lists were whole and its detectors ran."""
+async def notice(wired: ports.Ports, watch: watches.Watch, problems: Sequence[model.Problem]) -> Triaged:
+    """Opens incidents for what was found between two sweeps, all of it mature. Nothing is calmed, resolved or merged: a
+    part of a cluster says nothing of what is not in it, and of an incident that is open the sweeps tell how it goes on.
+    What was found before the watch's kinds were changed is left to them as well.
+    """
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        await tx.incidents.lock(watch.cluster)
+        current = await tx.watches.get(watch.id)
+        if current is None or current.state != "active" or current.kinds != watch.kinds:
+            return Triaged()
+        live = await tx.incidents.live(watch.cluster)
+        triaging = _Triage(wired, tx, current, now)
+        seen: set[int] = set()
+        for match in merging.matched(live, problems):
+            known = await triaging.known(match)
+            if known is None:
+                await triaging.open(match.problem)
+                continue
+            seen.add(known.id)
+            if match.known is None:
+                await triaging.keep(known, match.problem)
+            else:
+                await triaging.hold(known)
+    await _link(wired, triaging.opened)
+    if triaging.opened or seen:
+        wired.bell.ring()
+    return Triaged(opened=tuple(triaging.opened), seen=tuple(sorted(seen)))
+
+
+async def _link(wired: ports.Ports, opened: Sequence[int]) -> None:
+    """Has the cards of other clusters drawn anew that now tell of one that was opened. A transaction for each, outside
+    of the cluster's own: rows of two clusters held at once could be waited for in a circle."""
+    for incident_id in opened:
+        async with wired.store.begin() as tx:
+            one = await tx.incidents.get(incident_id)
+            near = () if one is None else await tx.incidents.around(one.cluster, one.opened_at, linking.WITHIN)
+        for other in () if one is None else linking.linked(one, near):
+            if other.live:
+                due = wired.clock() + wired.rules.first_post_delay
+                async with wired.store.begin() as tx:
+                    await tx.views.want("parent", channel=other.channel, incident_id=other.id, due=due, paced=True)
+
+
+def _speaks_of(
+    incident: incidents.Incident, watch: watches.Watch, snapshot: model.Snapshot, found: detection.Detection
+) -> bool:
+    """Whether the absence of this incident's findings is a fact: its lists were whole and its detectors ran.
+
+    What belongs to no namespace may show itself in any (a registry by its images, a webhook by its Service): only a
+    look at all that is watched speaks of it. A node is seen by every look.
+    """
+    spread = not incident.subject.namespace and incident.subject.kind != "Node"
+    if spread and snapshot.scope != watch.scope:
+        return False
     return incidents.covers(incident, snapshot) and not any(kind in found.errors for kind in incident.kinds)
 
 
@@ -81,11 +147,49 @@ class _Triage:
         self.tx = tx
         self.watch = watch
         self.now = now
+        self.kinds = wired.rules.kinds_of(watch)
         self.opened: list[int] = []
         self.resolved: list[int] = []
+        self.merged: list[int] = []
+
+    async def known(self, match: merging.Match) -> incidents.Incident | None:
+        """The incident that this problem goes on with: its own, or the oldest of those folded into it, made wider."""
+        if match.known is not None:
+            return match.known
+        for one in self._mine(match.folded):
+            if merging.may_widen(match.problem, await self.tx.proposals.of_incident(one.id)):
+                key = incidents.fingerprint(one.cluster, match.problem)
+                past = await self.tx.incidents.past(one.cluster, key, self.now - RECURRENCE)
+                wider = merging.widened(one, match.problem, past[0].episode + 1 if past else 1)
+                await self._supersede(one, "the problem is wider than this workload")
+                await self.tx.incidents.save(wider)
+                data = {"from": str(one.subject), "subject": str(wider.subject)}
+                await self._tell("incident:widened", wider, data)
+                await self._show(wider, self.now, paced=True)
+                return wider
+        return None
+
+    async def merge(self, folded: Sequence[incidents.Incident], into: incidents.Incident | None) -> None:
+        """Ends those whose problem another incident goes on with. What runs for one of them comes to its end first."""
+        for one in self._mine(folded):
+            rows = await self.tx.proposals.of_incident(one.id)
+            if into is None or one.id == into.id or any(row.state in proposals.RUNNING for row in rows):
+                continue
+            ended = incidents.resolve(one, merging.merged(into), self.now)
+            await self.tx.incidents.save(ended)
+            self.merged.append(ended.id)
+            await self._supersede(ended, f"merged into {into.name}")
+            await self._tell("incident:merged", ended, {"into": into.id, "resolution": ended.resolution})
+            await self._show(ended, self.now)
+
+    def _mine(self, folded: Sequence[incidents.Incident]) -> list[incidents.Incident]:
+        """Those of this watch: another one tells its incidents in a channel of its own."""
+        return [one for one in folded if one.watch_id == self.watch.id]
 
     async def keep(self, known: incidents.Incident, problem: model.Problem) -> None:
         """Still there. The view is touched only where something that it shows changed."""
+        if not await self._speaks_for(known):
+            return
         changed = incidents.seen_again(known, problem, redact.redact(problem.primary.message), self.now)
         await self.tx.incidents.save(changed)
         if changed.causes != known.causes:
@@ -93,17 +197,29 @@ class _Triage:
         if _shown(changed) != _shown(known):
             await self._show(changed, self.now, paced=True)
 
-    async def open(self, problem: model.Problem) -> None:
+    async def hold(self, known: incidents.Incident) -> None:
+        """Still there, as a part of the cluster shows: a sweep that did not find it does not count any more."""
+        if (known.clear_sweeps or known.clear_since is not None) and await self._speaks_for(known):
+            held = replace(known, clear_sweeps=0, clear_since=None, last_seen_at=self.now)
+            await self.tx.incidents.save(held)
+
+    async def _speaks_for(self, one: incidents.Incident) -> bool:
+        """Whether this look tells of an incident as its own watch's would: that watch goes by the same kinds."""
+        if one.watch_id == self.watch.id:
+            return True
+        return self.wired.rules.kinds_of(await self.tx.watches.get(one.watch_id)) == self.kinds
+
+    async def open(self, problem: model.Problem) -> incidents.Incident | None:
+        """The incident that was opened, or went on; None where these are signals of one that is over."""
         cluster = self.watch.cluster
         last = await self.tx.incidents.last_resolved(cluster, problem.subject)
-        if incidents.is_old_signal(problem, last, self.now) and not await self._unwatched(last):
-            return
+        if incidents.is_old_signal(problem, last, self.now):
+            return None
         key = incidents.fingerprint(cluster, problem)
         past = await self.tx.incidents.past(cluster, key, self.now - RECURRENCE)
         flapping = incidents.reopened_flapping(past, self.now)
-        if flapping is not None:
-            await self._flap(flapping, problem)
-            return
+        if flapping is not None and await self._speaks_for(flapping):
+            return await self._flap(flapping, problem)
         previous = past[0] if past else None
         opened = await self.tx.incidents.open(
             incidents.Incident(
@@ -129,42 +245,52 @@ class _Triage:
             )
         )
         if opened is None:
-            return
+            return None
         self.opened.append(opened.id)
         data = {"subject": str(opened.subject), "kinds": list(opened.kinds), "severity": opened.severity}
         await self._tell("incident:opened", opened, data)
         await self._show(opened, self.now + self.wired.rules.first_post_delay)
+        return opened
 
-    async def _unwatched(self, last: incidents.Incident | None) -> bool:
-        """Whether that episode only ended because its watch was removed: then its signals are no echo."""
-        watch = None if last is None else await self.tx.watches.get(last.watch_id)
-        return watch is not None and watch.state == "removed"
-
-    async def _flap(self, last: incidents.Incident, problem: model.Problem) -> None:
+    async def _flap(self, last: incidents.Incident, problem: model.Problem) -> incidents.Incident:
         """The third time within the hour: the last thread goes on, and nothing new is posted."""
         again = incidents.seen_again(last, problem, redact.redact(problem.primary.message), self.now)
         again = replace(again, state="open", resolved_at=None, resolution="", flapping=True, diagnosis_wanted=True)
         await self.tx.incidents.save(again)
         await self._tell("incident:flapping", again, {"kinds": list(again.kinds)})
         await self._show(again, self.now)
+        return again
 
-    async def calm(self, one: incidents.Incident) -> None:
+    def may_wait(self, one: incidents.Incident) -> bool:
+        """Whether its end may wait until its workload has settled: not where nobody looks for what it was, or for
+        ever."""
+        return not self._off(one) and self.now - one.last_seen_at < UNSETTLED
+
+    def _off(self, one: incidents.Incident) -> list[str]:
+        """Those of its kinds that nobody looks for any more."""
+        known = self.kinds.kinds
+        return [kind for kind in one.kinds if not self.kinds.looks_for(kind) or kind not in known]
+
+    async def calm(self, one: incidents.Incident, *, left: bool = False) -> None:
         """A good sweep did not find it. Resolves after the second one (or enough time).
 
-        Where it was not looked for, because its kind was turned off, its end is told as that and not as a recovery.
+        Where it was not looked for, because its kind was turned off or its namespace `left` the watch, its end is told
+        as that and not as a recovery.
         """
         rows = await self.tx.proposals.of_incident(one.id)
-        off = [kind for kind in one.kinds if kind in self.wired.rules.kinds.disabled]
-        calmer = incidents.seen_clear(one, self.now, _unlooked(off) if off else _ended(rows))
+        off = self._off(one)
+        told = _left(one) if left else _unlooked(off, self.watch) if off else ""
+        calmer = incidents.seen_clear(one, self.now, told or _ended(rows))
         if calmer.state == "resolved" and any(row.state in proposals.RUNNING for row in rows):
             return
         await self.tx.incidents.save(calmer)
         if calmer.state == "resolved":
             self.resolved.append(calmer.id)
-            await self._supersede(calmer, "its kind is turned off" if off else "the problem is gone")
+            why = "its namespace is not watched any more" if left else "its kind is turned off"
+            await self._supersede(calmer, why if told else "the problem is gone")
             await self._tell("incident:resolved", calmer, {"resolution": calmer.resolution})
             await self._show(calmer, self.now)
-            if not off:
+            if not told:
                 await self.tx.views.want("recovery", channel=calmer.channel, incident_id=calmer.id, due=self.now)
 
     async def _supersede(self, one: incidents.Incident, why: str) -> None:
@@ -185,13 +311,19 @@ class _Triage:
 
 def _ended(rows: Sequence[proposals.Proposal]) -> str:
     """How an incident ended whose problem is gone. What was done here may have helped: it is told, not claimed."""
-    done = [f"{row.kubectl} ({row.state.replace('-', ' ')})" for row in rows if row.state in _DONE]
+    done = [f"{row.kubectl} ({row.state.replace('-', ' ')})" for row in rows if row.state in merging.DONE]
     return f"The problem is gone. Done here before: {'; '.join(done)}." if done else incidents.UNTOUCHED
 
 
-def _unlooked(off: Sequence[str]) -> str:
+def _left(one: incidents.Incident) -> str:
+    """How an incident ended whose namespace does not have the labels of its watch any more."""
+    return f"Namespace {one.subject.namespace} is not watched any more; {incidents.UNKNOWN}"
+
+
+def _unlooked(off: Sequence[str], watch: watches.Watch) -> str:
     """How an incident ended of whose kinds these are not looked for any more."""
-    return f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} turned off; what became of the problem is not known."
+    where = f" for watch {watch.name}" if set(off) <= set(watch.kinds.off) else ""
+    return f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} turned off{where}; {incidents.UNKNOWN}"
 
 
 def _shown(one: incidents.Incident) -> tuple[object, ...]:

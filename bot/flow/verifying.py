@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot import errors
-from bot.domain import audit, incidents, ports, proposals
+from bot.domain import audit, incidents, ports, proposals, watches
 from k8s import detection, model, redact, verification
 
 SHOWN: tuple[ports.ViewKind, ...] = ("parent", "progress")
@@ -23,6 +23,8 @@ class Turn:
     verification: proposals.Verification
     proposal: proposals.Proposal
     incident: incidents.Incident
+    watch: watches.Watch | None
+    """The incident's: its kinds hold."""
 
 
 async def take(wired: ports.Ports) -> Turn | None:
@@ -33,9 +35,10 @@ async def take(wired: ports.Ports) -> Turn | None:
             return None
         proposal = await tx.proposals.get(claimed.proposal_id)
         incident = None if proposal is None else await tx.incidents.get(proposal.incident_id)
+        watch = None if incident is None else await tx.watches.get(incident.watch_id)
         if proposal is None or incident is None:
             raise errors.NotPossible(f"The verification of {claimed.proposal_id} has lost its proposal.")
-    return Turn(claimed, proposal, incident)
+    return Turn(claimed, proposal, incident, watch)
 
 
 async def look(wired: ports.Ports, turn: Turn) -> proposals.Verification:
@@ -73,7 +76,7 @@ async def _left(wired: ports.Ports, turn: Turn) -> str:
     scope = model.Scope((namespace,)) if namespace else model.Scope()
     snapshot = await wired.eyes.look(turn.incident.cluster, scope)
     started = turn.verification.started_at
-    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds)
+    found = await asyncio.to_thread(detection.detect, snapshot, wired.rules.kinds_of(turn.watch))
     await wired.eyes.release(snapshot)
     for problem in found.problems:
         if problem.subject.same(turn.incident.subject):

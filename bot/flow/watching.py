@@ -1,12 +1,13 @@
 """Watching: adding, pausing, resuming and removing watches, as people ask for by `/watch`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot import errors
 from bot.domain import audit, incidents, ports, watches, words
 
-REMOVED = "The watch was removed; what became of the problem is not known."
+REMOVED = f"The watch was removed; {incidents.UNKNOWN}"
 
 
 async def add(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:
@@ -37,8 +38,30 @@ async def store(wired: ports.Ports, new: watches.NewWatch) -> watches.Watch:
         if added is None:
             raise errors.NotPossible(f"There is a watch `{new.name}` already: take another name, or remove it first.")
         data = {"name": new.name, "cluster": new.cluster, "include": list(new.scope.include), "cron": new.cron}
+        data |= {"labels": new.scope.labels} if new.scope.labels else {}
+        data |= new.kinds.parts
         await tx.trail.append(audit.Event("watch:added", "-", new.created_by, now, data=data))
     return added
+
+
+async def change_kinds(
+    wired: ports.Ports, watch: watches.Watch, said: watches.Kinds, forgotten: Collection[str], user: str
+) -> watches.Watch:
+    """The watch with `said` added to what holds of kinds for it alone; of those `forgotten` the settings hold again.
+
+    Incidents of what is not looked for any more are ended by the sweeps, as where a setting turns a kind off.
+    """
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        await tx.incidents.lock(watch.cluster)  # of two people who change it at once, neither change is lost
+        current = await tx.watches.get(watch.id)
+        kinds = (watch if current is None else current).kinds.changed(said, forgotten)
+        if current is None or not await tx.watches.set_kinds(watch.id, kinds):
+            raise errors.NotPossible(f"Watch `{watch.name}` is removed already.")
+        if kinds != current.kinds:
+            data = {"name": watch.name, **kinds.parts, "before": str(current.kinds)}
+            await tx.trail.append(audit.Event("watch:kinds-changed", "-", user, now, data=data))
+    return replace(current, kinds=kinds)
 
 
 async def pause(wired: ports.Ports, watch: watches.Watch, user: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain import cards, diagnoses, proposals
+from bot.domain import cards, diagnoses, linking, proposals
 from bot.store import diagnoses as diagnosis_rows
 from bot.store import executions, incidents, querying, sweeps, verifications, views, watches
 from bot.store import proposals as proposal_rows
@@ -36,8 +36,10 @@ class Cards:
         remedies = [card for card in told if card.proposal.kind == "remedy"]
         remedy = remedies[-1] if remedies else None
         undos = [card for card in told if remedy is not None and card.proposal.undo_of == remedy.proposal.id]
+        incident = incidents.value(row)
+        near = await incidents.Incidents(self._queries).around(incident.cluster, incident.opened_at, linking.WITHIN)
         return cards.IncidentCard(
-            incident=incidents.value(row),
+            incident=incident,
             mode=row.watch_mode,
             approvers=(),
             diagnosis=diagnosis,
@@ -50,6 +52,7 @@ class Cards:
             previous_channel=row.previous_channel or "",
             previous_ts=row.previous_ts or "",
             recurrences=row.recurrences,
+            also=linking.linked(incident, near),
         )
 
     async def status(self, now: datetime, cluster: str = "") -> cards.Status:

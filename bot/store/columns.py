@@ -102,8 +102,11 @@ def moment(*, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(MOMENT, nullable=nullable)
 
 
-def coded(kind: Any, *, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(Coded(kind), nullable=nullable)
+def coded(kind: Any, *, nullable: bool = False, default: str | None = None) -> sa.Column[Any]:
+    """`default`: as JSON, for rows of replicas that do not know the column yet."""
+    return sa.Column(
+        Coded(kind), nullable=nullable, server_default=None if default is None else sa.text(f"'{default}'")
+    )
 
 
 def reference(target: str, *, nullable: bool = False, primary_key: bool = False) -> sa.Column[Any]:

@@ -11,8 +11,8 @@ from bot.store import columns, querying, tables
 from k8s import model
 
 TABLE = querying.table(tables.Finding)
-_BATCH = 2_000
-"""Rows a statement: Postgres takes at most 65,535 parameters in one, the driver 32,767."""
+_BATCH = 50
+"""Rows a statement: more of them at once keep the event loop, and the open transaction, waiting while it is built."""
 
 
 def subject_key(subject: model.ResourceRef) -> str:

@@ -81,6 +81,10 @@ def _values(incident: incidents.Incident) -> dict[str, Any]:
     }
 
 
+_AROUND = 200
+"""Incidents of other clusters that are compared: more at once are one outage, and no list tells it better."""
+
+
 class Incidents:
     def __init__(self, queries: querying.Queries) -> None:
         self._queries = queries
@@ -105,6 +109,12 @@ class Incidents:
             TABLE.c.opened_at >= since,
         )
         newest = ended.order_by(TABLE.c.opened_at.desc(), TABLE.c.id.desc())
+        return [value(row) for row in await self._queries.all(newest)]
+
+    async def around(self, cluster: str, moment: datetime, span: timedelta) -> Sequence[incidents.Incident]:
+        opened = TABLE.c.opened_at
+        near = sa.select(TABLE).where(TABLE.c.cluster != cluster, opened >= moment - span, opened <= moment + span)
+        newest = near.order_by(opened.desc(), TABLE.c.id.desc()).limit(_AROUND)
         return [value(row) for row in await self._queries.all(newest)]
 
     async def last_resolved(self, cluster: str, subject: model.ResourceRef) -> incidents.Incident | None:

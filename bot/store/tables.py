@@ -14,7 +14,7 @@ import sqlmodel
 
 from bot.domain import diagnoses, incidents, ports, proposals, watches
 from bot.store import columns
-from k8s import guardrails, model
+from k8s import guardrails, history, model
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -55,6 +55,7 @@ class Watch(Table, table=True):
     state: str = _field(columns.text())
     created_by: str = _field(columns.text())
     created_at: datetime = _field(columns.moment())
+    kinds: watches.Kinds = _field(columns.coded(watches.Kinds, default="{}"))
 
 
 class Sweep(Table, table=True):
@@ -102,6 +103,24 @@ class Finding(Table, table=True):
         columns.one_of("severity", model.Severity),
         sa.CheckConstraint("first_seen <= last_seen", name="seen"),
         sa.Index(None, "cluster", "last_seen"),
+    )
+
+
+class Baseline(Table, table=True):
+    """What sweeps learnt of a workload's container, one row for each family of it: the whole state, bounded."""
+
+    cluster: str = _field(sa.Column(columns.Text, primary_key=True))
+    subject_key: str = _field(sa.Column(columns.Text, primary_key=True))
+    container: str = _field(sa.Column(columns.Text, primary_key=True))
+    family: str = _field(sa.Column(columns.Text, primary_key=True))
+    namespace: str = _field(columns.text())
+    subject: model.ResourceRef = _field(columns.coded(model.ResourceRef))
+    state: history.State = _field(columns.coded(history.State))
+    changed_at: datetime = _field(columns.moment())
+
+    __table_args__ = (
+        columns.one_of("family", history.Family),
+        sa.Index(None, "cluster", "changed_at"),
     )
 
 
@@ -335,6 +354,14 @@ class MessageView(Table, table=True):
     error: str = _field(columns.text(""))
     owner: str = _field(columns.text(""))
     lease_until: datetime | None = _field(columns.moment(nullable=True))
+
+
+class Lease(Table, table=True):
+    """What one replica does at a time, whoever has it: the watch streams of a cluster, for one."""
+
+    name: str = _field(sa.Column(columns.Text, primary_key=True))
+    owner: str = _field(columns.text())
+    lease_until: datetime = _field(columns.moment())
 
 
 class Audit(Table, table=True):

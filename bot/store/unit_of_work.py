@@ -2,11 +2,13 @@
 
 from bot.domain import ports
 from bot.store import (
+    baselines,
     cards,
     diagnoses,
     executions,
     findings,
     incidents,
+    leases,
     proposals,
     querying,
     reports,
@@ -25,6 +27,7 @@ class UnitOfWork:
         self.watches: ports.Watches = watches.Watches(queries)
         self.sweeps: ports.Sweeps = sweeps.Sweeps(queries)
         self.findings: ports.Findings = findings.Findings(queries)
+        self.baselines: ports.Baselines = baselines.Baselines(queries)
         self.incidents: ports.Incidents = incidents.Incidents(queries)
         self.diagnoses: ports.Diagnoses = diagnoses.Diagnoses(queries)
         self.proposals: ports.Proposals = proposals.Proposals(queries)
@@ -34,6 +37,7 @@ class UnitOfWork:
         self.trail: ports.Trail = self._trail
         self.views: ports.Views = views.Views(queries)
         self.reports: ports.Reports = reports.Reports(queries)
+        self.leases: ports.Leases = leases.Leases(queries)
         self.cards: ports.Cards = cards.Cards(queries)
 
     async def complete(self) -> None:

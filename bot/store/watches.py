@@ -25,6 +25,7 @@ def value(row: querying.Row) -> watches.Watch:
         state=row.state,
         created_by=row.created_by,
         created_at=row.created_at,
+        kinds=row.kinds,
     )
 
 
@@ -46,6 +47,7 @@ class Watches:
                 state="active",
                 created_by=new.created_by,
                 created_at=now,
+                kinds=new.kinds,
             )
             .on_conflict_do_nothing()
             .returning(TABLE)
@@ -77,3 +79,8 @@ class Watches:
             .values(state=after)
         )
         return await self._queries.count(moved) == 1
+
+    async def set_kinds(self, watch_id: int, kinds: watches.Kinds) -> bool:
+        """False where it is removed."""
+        changed = sa.update(TABLE).where(TABLE.c.id == watch_id, TABLE.c.state != "removed").values(kinds=kinds)
+        return await self._queries.count(changed) == 1

@@ -17,7 +17,8 @@ The reader and the writer may do what `deploy/rbac.yaml` gives to them, and no m
 also create ValidatingAdmissionPolicies (of the literals true and false) and exec into containers.
 
 It follows Kubernetes 1.34: its sentences, reasons, codes and defaults, with the feature gates as they are by default.
-Left out: metadata.managedFields and server-side apply, terminatingReplicas of workloads (behind a gate in 1.34),
+Left out: server-side apply, metadata.managedFields but for a few types and of controllers' statuses (`ownership`),
+terminatingReplicas of workloads (behind a gate in 1.34),
 preemption, the Warn and Audit actions of policies, CEL, container statuses' volumeMounts and user, and metrics.
 """
 

@@ -60,6 +60,18 @@ READER = (
     PolicyRule(("batch",), ("jobs", "cronjobs"), _READ),
     PolicyRule(("policy",), ("poddisruptionbudgets",), _READ),
     PolicyRule(("autoscaling",), ("horizontalpodautoscalers",), _READ),
+    PolicyRule(("apps",), ("controllerrevisions",), ("list",)),
+    PolicyRule(("",), ("configmaps",), ("get",)),
+    PolicyRule(("",), ("services", "persistentvolumeclaims", "resourcequotas"), _READ),
+    PolicyRule(("discovery.k8s.io",), ("endpointslices",), _READ),
+    PolicyRule(("networking.k8s.io",), ("ingresses", "ingressclasses"), _READ),
+    PolicyRule(("storage.k8s.io",), ("storageclasses",), _READ),
+    PolicyRule(
+        ("admissionregistration.k8s.io",),
+        ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"),
+        _READ,
+    ),
+    PolicyRule(("metrics.k8s.io",), ("pods",), ("get", "list")),
 )
 """The ClusterRole watchkeeper-reader of deploy/rbac.yaml."""
 WRITER = (

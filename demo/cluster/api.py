@@ -53,6 +53,8 @@ class Request:
     body: Any = None
     content_type: str = "application/json"
     accept: str = ""
+    manager: str = "unknown"
+    """Who writes, for managedFields."""
 
     @property
     def is_watch(self) -> bool:
@@ -245,7 +247,7 @@ class Api:
             _check_namespace(body, target.namespace)
         if target.resource.view_of:
             body = event_from_v1(body)
-        created = self._registry.create(target.resource, body, dry_run=request.dry_run)
+        created = self._registry.create(target.resource, body, dry_run=request.dry_run, manager=request.manager)
         return self.present(target.resource, created)
 
     def _update(self, request: Request) -> Object:
@@ -262,7 +264,7 @@ class Api:
                 f"UID in object meta: {uid_of(current)}"
             )
             raise errors.conflict(target.resource, target.name, why)
-        updated = self._registry.update(target.resource, body, dry_run=request.dry_run)
+        updated = self._registry.update(target.resource, body, dry_run=request.dry_run, manager=request.manager)
         return self.present(target.resource, updated)
 
     def _patch(self, request: Request, subresource: str = "") -> Object:
@@ -279,7 +281,9 @@ class Api:
             raise errors.bad_request(
                 f"the name of the object ({name_of(patched)}) does not match the name on the URL ({target.name})"
             )
-        updated = self._registry.update(target.resource, patched, dry_run=request.dry_run, subresource=subresource)
+        updated = self._registry.update(
+            target.resource, patched, dry_run=request.dry_run, subresource=subresource, manager=request.manager
+        )
         return self.present(target.resource, updated)
 
     def _delete(self, request: Request) -> tuple[int, Object]:
@@ -317,7 +321,9 @@ class Api:
                 return 200, self._patch(request, "status")
             if request.verb == "update":
                 body = self._body(request)
-                updated = self._registry.update(target.resource, body, dry_run=request.dry_run, subresource="status")
+                updated = self._registry.update(
+                    target.resource, body, dry_run=request.dry_run, subresource="status", manager=request.manager
+                )
                 return 200, self.present(target.resource, updated)
         raise errors.method_not_allowed()
 

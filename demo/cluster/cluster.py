@@ -199,14 +199,14 @@ class SimulatedCluster:
         if namespace and self.store.find("namespaces", "", namespace) is None:
             self.registry.create(BY_PLURAL["namespaces"], {"metadata": {"name": namespace}})
         if self.store.find(found.storage, namespace, name_of(obj)) is None:
-            return self._shown(found, self.registry.create(found, obj))
-        return self._shown(found, self.registry.update(found, obj))
+            return self._shown(found, self.registry.create(found, obj, manager="kubectl-client-side-apply"))
+        return self._shown(found, self.registry.update(found, obj, manager="kubectl-client-side-apply"))
 
     def patch(self, kind: str, name: str, namespace: str, patch: Any, *, type: str = "strategic") -> Object:  # noqa: A002
         """Patch an object as an administrator would; `type` is json, merge or strategic."""
         found = resource(kind)
         patched = apply_patch(self.get(kind, name, namespace), patch, _PATCH_TYPES[type])
-        return self._shown(found, self.registry.update(found, patched))
+        return self._shown(found, self.registry.update(found, patched, manager="kubectl-edit"))
 
     def patch_status(self, kind: str, name: str, namespace: str, status: Object) -> Object:
         """Merge into the status, for what has no controller here (claims, autoscalers, ingresses)."""

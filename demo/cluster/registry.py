@@ -4,10 +4,11 @@
 too. Source: https://github.com/kubernetes/apiserver/tree/master/pkg/registry/generic/registry
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from demo.cluster import errors
+from demo.cluster import errors, ownership
 from demo.cluster.admission import Admission
 from demo.cluster.defaults import apply_defaults
 from demo.cluster.objects import Object, clone, is_deleting, name_of, namespace_of, pod_phase, rfc3339, uid_of
@@ -20,7 +21,15 @@ _WITHOUT_STATUS = frozenset({"events", "configmaps", "secrets", "endpoints", "en
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 """How often the template of a DaemonSet has changed; kept by the server."""
 CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
-_SERVER_OWNED = ("uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "selfLink")
+_SERVER_OWNED = (
+    "uid",
+    "creationTimestamp",
+    "resourceVersion",
+    "generation",
+    "deletionTimestamp",
+    "selfLink",
+    "managedFields",
+)
 
 
 @dataclass
@@ -45,6 +54,9 @@ class Registry:
     admission: Admission
     metrics: bool = True
     """Whether a metrics server answers autoscalers."""
+    usage: Callable[[Object, str], float | None] | None = None
+    """Pod and container → bytes of memory in use, None where that is not known; metrics.k8s.io is served where this is
+    set."""
     _addresses: int = field(default=10)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
@@ -54,7 +66,9 @@ class Registry:
             raise errors.not_found(resource, name)
         return found
 
-    def create(self, resource: Resource, obj: Object, *, dry_run: bool = False) -> Object:
+    def create(
+        self, resource: Resource, obj: Object, *, dry_run: bool = False, manager: str = ownership.CONTROLLERS
+    ) -> Object:
         obj = clone(obj)
         obj.pop("apiVersion", None)
         obj.pop("kind", None)
@@ -78,7 +92,15 @@ class Registry:
         if causes:
             raise errors.invalid(resource, name_of(obj), causes)
         self.admission.admit("CREATE", resource, obj)
+        self._record(resource, obj, None, manager)
         return obj if dry_run else self.store.add(resource.storage, obj)
+
+    def _record(
+        self, resource: Resource, obj: Object, before: Object | None, manager: str, subresource: str = ""
+    ) -> None:
+        if resource.storage in ownership.TRACKED:
+            version, now = resource.api_version, rfc3339(self.timeline.now())
+            ownership.record(obj, before, api_version=version, manager=manager, subresource=subresource, now=now)
 
     def _check_namespace(self, resource: Resource, obj: Object, namespace: str) -> None:
         found = self.store.find("namespaces", "", namespace)
@@ -91,10 +113,18 @@ class Registry:
             cause = errors.Cause("NamespaceTerminating", text, "metadata.namespace")
             raise errors.forbidden(resource, name, why, [cause])
 
-    def update(self, resource: Resource, obj: Object, *, dry_run: bool = False, subresource: str = "") -> Object:
+    def update(
+        self,
+        resource: Resource,
+        obj: Object,
+        *,
+        dry_run: bool = False,
+        subresource: str = "",
+        manager: str = ownership.CONTROLLERS,
+    ) -> Object:
         """Replace an object. A resourceVersion in `obj` must be the current one.
 
-        `subresource` is the way that the write came: `status` takes nothing else of it.
+        `subresource` is the way that the write came: `status` takes nothing else of it. `manager` is who writes.
         """
         namespace = namespace_of(obj) if resource.namespaced else ""
         old = self.get(resource, namespace, name_of(obj))
@@ -114,6 +144,7 @@ class Registry:
         if causes:
             raise errors.invalid(resource, name_of(old), causes)
         self.admission.admit("UPDATE", resource, obj, subresource)
+        self._record(resource, obj, old, manager, subresource)
         if dry_run:
             return obj
         released = is_deleting(obj) and old["metadata"].get("finalizers") and not obj["metadata"].get("finalizers")

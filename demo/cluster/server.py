@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from demo.cluster import discovery, errors, resources
+from demo.cluster import discovery, errors, resources, usage
 from demo.cluster.access import ANONYMOUS, Access
 from demo.cluster.api import Api, Request, parse_path, unserved_target
 from demo.cluster.errors import ApiError
@@ -100,6 +100,11 @@ class Server:
             self.access.check_path(entry.user, http.method.lower(), http.path)
             entry.status = 200
             return web.Response(text="ok") if found is None else _json(found)
+        place = usage.namespace_asked(http.path) if self.nodes.registry.usage is not None else None
+        if http.method == "GET" and place is not None:
+            self.access.check(entry.user, "list", usage.POD_METRICS, "", place, "")
+            entry.status = 200
+            return _json(usage.pod_metrics(self.nodes.registry, place))
         return await self._resource(http, entry, body, fault)
 
     async def _read(self, http: web.Request, entry: Entry) -> Any:
@@ -161,7 +166,9 @@ class Server:
         accept = http.headers.get("Accept", "")
         if accept and "json" not in accept and "*" not in accept and target.subresource not in ("log", "exec"):
             raise errors.not_acceptable()
-        request = Request(http.method, target, dict(http.query), body, http.content_type, accept)
+        agent = http.headers.get("User-Agent", "").partition("/")[0]
+        manager = http.query.get("fieldManager") or agent or "unknown"
+        request = Request(http.method, target, dict(http.query), body, http.content_type, accept, manager)
         if http.method not in ("GET", *WRITES):
             raise errors.method_not_allowed()
         self._authorize(entry, request)

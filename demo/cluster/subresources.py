@@ -75,7 +75,10 @@ def scale(registry: Registry, request: "Request") -> tuple[int, Object]:
         meant = dataclasses.replace(target.resource, plural=f"{target.resource.plural}/scale")
         why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {uid_of(obj)}"
         raise errors.conflict(meant, target.name, why)
-    return 200, _scale_of(registry.update(target.resource, changed, dry_run=request.dry_run, subresource="scale"))
+    updated = registry.update(
+        target.resource, changed, dry_run=request.dry_run, subresource="scale", manager=request.manager
+    )
+    return 200, _scale_of(updated)
 
 
 def _scale_of(obj: Object) -> Object:

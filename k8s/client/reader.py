@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from k8s import model
-from k8s.client import connection, errors, resources, selectors
+from k8s.client import connection, discovering, errors, resources, selectors
 
 PAGE = 500
 """Objects a page: 4 MB of ordinary pods, some 10 ms of decoding. kubectl's default as well."""
@@ -21,6 +21,9 @@ PAGE = 500
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """Only the metadata of a list, where the server can (all since 1.15):
 https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
+
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Nothing else: a server that cannot leave the content out answers 406, and the content never leaves it."""
 
 _TARGET_LIMIT = 2000
 """Most pods, ReplicaSets or budgets that are read for one action."""
@@ -82,7 +85,7 @@ class Reader:
         """The cluster's name."""
         return self._connection.name
 
-    async def pages(
+    def pages(
         self,
         kind: str,
         namespace: str | None = None,
@@ -99,6 +102,30 @@ class Reader:
         ClusterError.
         """
         resource = resources.named(kind)
+        return self.pages_of(
+            resource,
+            namespace,
+            page=page,
+            field_selector=field_selector,
+            label_selector=label_selector,
+            accept=accept,
+        )
+
+    async def discover(self, api_version: str, kind: str, known: discovering.Known) -> resources.Resource:
+        """The list that holds a kind outside of our table. Raises NotFound where the server has no such kind."""
+        return await discovering.resource(self._connection, api_version, kind, known)
+
+    async def pages_of(
+        self,
+        resource: resources.Resource,
+        namespace: str | None = None,
+        *,
+        page: int = PAGE,
+        field_selector: str = "",
+        label_selector: str = "",
+        accept: str = "application/json",
+    ) -> AsyncGenerator[bytes, None]:
+        """`pages` of any resource, also of one outside of our table."""
         what = f"list {resource.plural}" + (f" in {namespace}" if namespace else "")
         selection = [("limit", str(page))]
         selection += [("fieldSelector", field_selector)] if field_selector else []
@@ -126,6 +153,16 @@ class Reader:
         what = f"read {ref.kind} {ref.short}"
         return await self._json(connection.Request(what, "GET", resources.path_of(ref)))
 
+    async def metadata(self, ref: model.ResourceRef) -> model.Json:
+        """One object as `{"metadata": …}`: all else is not asked for, and dropped should it come all the same.
+
+        For ConfigMaps and Secrets, whose content is nobody's business here. Raises as `get`.
+        """
+        what = f"read the metadata of {ref.kind} {ref.short}"
+        request = connection.Request(what, "GET", resources.path_of(ref), accept=_METADATA_ONLY)
+        found = await self._json(request)
+        return {"metadata": found.get("metadata") or {}}
+
     async def list_json(
         self,
         kind: str,
@@ -148,10 +185,10 @@ class Reader:
                     break
         return found[:limit]
 
-    async def names(self, kind: str, namespace: str | None = None) -> list[str]:
-        """The names of all objects of a kind, sorted: for near matches of what a person typed."""
+    async def names(self, kind: str, namespace: str | None = None, *, label_selector: str = "") -> list[str]:
+        """The names of all objects of a kind, sorted: for near matches of what a person typed, for label selectors."""
         found: set[str] = set()
-        async for body in self.pages(kind, namespace, accept=_NAMES_ONLY):
+        async for body in self.pages(kind, namespace, label_selector=label_selector, accept=_NAMES_ONLY):
             async with errors.translated(f"list {kind}"):
                 found.update(item.metadata.name for item in msgspec.json.decode(body, type=_NamedItems).items or ())
         return sorted(found - {""})
@@ -165,13 +202,15 @@ class Reader:
         previous: bool = False,
         tail_lines: int = 200,
         limit_bytes: int = 65536,
+        since: datetime | None = None,
     ) -> str:
         """The end of a container's log as clean text: at most `tail_lines` lines and `limit_bytes` bytes of it.
 
-        `previous` reads the container before its last restart. Bytes that are no UTF-8 become U+FFFD, terminal colours
-        and control characters go, and a line longer than the limit is cut at its start. Not redacted yet. Raises
-        Rejected where there is no such log (a container that never started, no previous one), NotFound where the node
-        has it no more, which a moment later may be true of another container than now.
+        `previous` reads the container before its last restart, `since` only what was written from that moment on. Bytes
+        that are no UTF-8 become U+FFFD, terminal colours and control characters go, and a line longer than the limit is
+        cut at its start. Not redacted yet. Raises Rejected where there is no such log (a container that never started,
+        no previous one), NotFound where the node has it no more, which a moment later may be true of another container
+        than now.
         """
         ref = model.ResourceRef("Pod", namespace, pod)
         query = [("container", container), ("tailLines", str(tail_lines))]
@@ -179,6 +218,7 @@ class Reader:
         # for than is kept.
         query += [("limitBytes", str(max(limit_bytes * 16, 1 << 20)))]
         query += [("previous", "true")] if previous else []
+        query += [("sinceTime", since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))] if since is not None else []
         what = f"read the log of {ref.short} ({container})"
         path = resources.path_of(ref, "log")
         body = await self._connection.send(

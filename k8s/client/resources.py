@@ -33,6 +33,7 @@ class Resource:
         return f"{root}{place}/{self.plural}{tail}"
 
 
+_ADMISSION = "admissionregistration.k8s.io"
 _ALL = (
     Resource("Namespace", "namespaces", "", "v1", namespaced=False),
     Resource("Node", "nodes", "", "v1", namespaced=False),
@@ -46,9 +47,26 @@ _ALL = (
     Resource("CronJob", "cronjobs", "batch", "v1"),
     Resource("PodDisruptionBudget", "poddisruptionbudgets", "policy", "v1"),
     Resource("HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", "v2"),
+    Resource("Service", "services", "", "v1"),
+    Resource("EndpointSlice", "endpointslices", "discovery.k8s.io", "v1"),
+    Resource("Ingress", "ingresses", "networking.k8s.io", "v1"),
+    Resource("IngressClass", "ingressclasses", "networking.k8s.io", "v1", namespaced=False),
+    Resource("PersistentVolumeClaim", "persistentvolumeclaims", "", "v1"),
+    Resource("StorageClass", "storageclasses", "storage.k8s.io", "v1", namespaced=False),
+    Resource("ResourceQuota", "resourcequotas", "", "v1"),
+    Resource("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", _ADMISSION, "v1", namespaced=False),
+    Resource("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", _ADMISSION, "v1", namespaced=False),
+    Resource("Secret", "secrets", "", "v1"),
+    Resource("ConfigMap", "configmaps", "", "v1"),
+    Resource("ControllerRevision", "controllerrevisions", "apps", "v1"),
 )
 
-RESOURCES: Mapping[str, Resource] = {key: each for each in _ALL for key in (each.kind, each.plural)}
+_POD_METRICS = Resource("PodMetrics", "pods", "metrics.k8s.io", "v1beta1")
+"""Its list is called as that of the pods, so that here it goes by a name of its own."""
+
+RESOURCES: Mapping[str, Resource] = {key: each for each in _ALL for key in (each.kind, each.plural)} | dict.fromkeys(
+    ("PodMetrics", "podmetrics"), _POD_METRICS
+)
 
 
 def named(kind: str) -> Resource:

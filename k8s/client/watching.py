@@ -78,6 +78,11 @@ class State:
 
 T = TypeVar("T", bound=changes.Listed)
 
+
+def _whole(found: T) -> T:
+    return found
+
+
 _TURN = 500
 """Objects taken, or freed, without a pause for the event loop."""
 _REFUSED = (errors.Forbidden, errors.Unauthorized, errors.NotFound, errors.ConfigurationError)
@@ -90,8 +95,9 @@ class Stream(Generic[T]):
 
     `kind` is a Kind or a list name; `decode` is the type that its objects are decoded to. `monotonic` is a clock in
     seconds, `chance` gives numbers from 0 up to 1, `turns` may be shared by the streams of one event loop, so that
-    pages that come together are not decoded in one go. The connection must stay open until the block is left. Raises
-    LookupError for a kind that nobody knows, and nothing of the cluster or the network.
+    pages that come together are not decoded in one go. `keep` makes of each object what the consumer wants of it, page
+    by page, so that a long list is never held whole; it keeps names and uid. The connection must stay open until the
+    block is left. Raises LookupError for a kind that nobody knows, and nothing of the cluster or the network.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class Stream(Generic[T]):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
         turns: asyncio.Lock | None = None,
+        keep: Callable[[T], T] = _whole,
     ) -> None:
         resource = resources.named(kind)
         self._source = source
@@ -115,6 +122,7 @@ class Stream(Generic[T]):
         self._selection = [("fieldSelector", field_selector)] if field_selector else []
         self._limits, self._monotonic, self._sleep, self._chance = limits, monotonic, sleep, chance
         self._turns = turns or asyncio.Lock()
+        self._keep = keep
         self._decoder = decoding.Decoder(decode)
         self._waiting: changes.Waiting[T] = changes.Waiting()
         self._news = asyncio.Event()
@@ -131,6 +139,8 @@ class Stream(Generic[T]):
         """When the server last sent anything, by `monotonic`. A quiet watch is heard from about every minute."""
         self.last_listed: float | None = None
         """When a list was last complete."""
+        self.refused = False
+        """Whether it waits because we have no right to look, or the kind is not there."""
         self.odd = 0
         """Changes and listed objects that could not be read and were left out, and lines that were too long."""
 
@@ -181,6 +191,7 @@ class Stream(Generic[T]):
                 if not isinstance(error, _PASSING):
                     self._version = ""
                 self._failures += 1
+                self.refused = isinstance(error, _REFUSED)
                 self.state = State("waiting", f"could not {error}")
                 await self._sleep(self._pause(error))
             if self._doubtful:
@@ -216,7 +227,7 @@ class Stream(Generic[T]):
                 body = await self._ask(what, token)
                 async with self._turns:
                     page = self._decoded(what, body)
-                    found += page.objects
+                    found += map(self._keep, page.objects)
                     held.update(changes.identity(each.metadata) for each in page.objects)
                     await asyncio.sleep(0)
                 odd, version, token = odd + page.odd, version or page.resource_version, page.token
@@ -258,7 +269,7 @@ class Stream(Generic[T]):
         query += [("timeoutSeconds", str(seconds)), *self._selection]
         request = connection.Request(what, "GET", self._path, query)
         async with self._source.stream(request, within_s=seconds + limits.margin_s) as pieces:
-            self.state = State("watching")
+            self.state, self.refused = State("watching"), False
             self._heard()
             begun = self._monotonic()
             self._silent = True
@@ -297,7 +308,7 @@ class Stream(Generic[T]):
                 self._version = ""
                 raise decoding.failure(f"watch {self._where}", event.status)
             case "changed" if event.object is not None:
-                self._waiting.change(event.object)
+                self._waiting.change(self._keep(event.object))
             case "removed" if event.object is not None:
                 self._waiting.remove(event.object)
             case "unreadable":

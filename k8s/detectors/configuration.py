@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from k8s import containers, model, phrases, symptoms
+from k8s import absences, containers, model, phrases, symptoms
 
 CONFIG_ERROR = symptoms.KindInfo(
     kind="ConfigError",
@@ -31,11 +31,6 @@ REASONS = {
 
 START_ERRORS = frozenset({"StartError", "ContainerCannotRun"})
 """How the runtime ends a container that it could not start: what is left of a RunContainerError while it backs off."""
-
-_NAME = r'"?([a-zA-Z0-9][a-zA-Z0-9._/-]{0,512})"?'
-_MISSING_KEY = re.compile(rf"couldn't find key (\S{{1,256}}) in (configmap|secret) {_NAME}", re.IGNORECASE)
-_MISSING_OBJECT = re.compile(rf"(configmap|secret) {_NAME} not found", re.IGNORECASE)
-_KIND_NAMES = {"configmap": "ConfigMap", "secret": "Secret"}
 
 _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("command-not-found", re.compile(r"executable file not found|no such file or directory|no command specified")),
@@ -67,7 +62,7 @@ def detect(snapshot: model.Snapshot, index: model.Index) -> Iterator[model.Findi
             if not reason:
                 continue
             events = symptoms.container_events(pod, container, index, ("Failed", "FailedPreStartHook"))
-            missing = _missing(text)
+            missing = absences.missing(text)
             kind = "missing" if missing else _classify(text, REASONS.get(reason, "start"))
             saying = f"{missing['missing']} does not exist" if missing else _SAYINGS[kind]
             yield symptoms.pod_finding(
@@ -93,25 +88,6 @@ def _trouble(container: containers.Container) -> tuple[str, str]:
     if backing_off and ended is not None and ended.reason in START_ERRORS:
         return ended.reason or "", ended.message or ""
     return "", ""
-
-
-def _missing(text: str) -> dict[str, str]:
-    """What a message like `configmap "app" not found` or `couldn't find key A in Secret shop/app` names as absent."""
-    text = text[:4096]
-    key = _MISSING_KEY.search(text)
-    if key is not None:
-        kind, name = _KIND_NAMES[key[2].lower()], key[3].rpartition("/")[2]
-        return {
-            "missing": f"key {key[1]} of {kind} {name}",
-            "missing_kind": kind,
-            "missing_name": name,
-            "missing_key": key[1],
-        }
-    found = _MISSING_OBJECT.search(text)
-    if found is None:
-        return {}
-    kind, name = _KIND_NAMES[found[1].lower()], found[2].rpartition("/")[2]
-    return {"missing": f"{kind} {name}", "missing_kind": kind, "missing_name": name}
 
 
 def _classify(text: str, otherwise: str) -> str:

@@ -1,7 +1,8 @@
 """InitFailing: an init container fails, so the pod never starts. Called by `k8s.detection`.
 
 An init container whose image or configuration is the trouble is found by those families; a sidecar (an init container
-that is restarted always) crashes like any other container.
+that is restarted always) crashes like any other container. One failure that is tried again at once is no finding: many
+an init container waits in this way for what it needs.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ INIT_FAILING = symptoms.KindInfo(
     severity="P2",
     grace=timedelta(0),
     doc="https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
-    condition="an init container fails, so its pod never starts",
+    condition="an init container fails again and again, so its pod never starts",
 )
 KINDS = (INIT_FAILING,)
 
@@ -45,4 +46,5 @@ def _failing(pod: objects.Pod, container: containers.Container, now: datetime) -
     ended = container.ended
     if not symptoms.living(pod):
         return ended is not None and bool(ended.exit_code) and containers.recently(ended.finished_at, now)
-    return (ended is not None and bool(ended.exit_code)) or containers.crashing(container, now)
+    again = container.restarts > 0 and ended is not None and bool(ended.exit_code)
+    return again or containers.crashing(container, now)

@@ -40,9 +40,6 @@ _BAD = re.compile(
 """Words in a condition type that tell that True is bad. Types of a node problem detector are free text
 (https://github.com/kubernetes/node-problem-detector), and other agents set types for which True is good."""
 
-_LEAVING = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"})
-"""Taints of a node that an autoscaler is about to delete."""
-
 
 def detect(snapshot: model.Snapshot, index: model.Index) -> Iterator[model.Finding]:
     for node in snapshot.nodes:
@@ -57,7 +54,9 @@ def detect(snapshot: model.Snapshot, index: model.Index) -> Iterator[model.Findi
 
 
 def _leaving(node: objects.Node) -> bool:
-    return bool(node.metadata.deletion_timestamp) or any(taint.key in _LEAVING for taint in node.spec.taints or ())
+    return bool(node.metadata.deletion_timestamp) or any(
+        taint.key in symptoms.LEAVING for taint in node.spec.taints or ()
+    )
 
 
 def _not_ready(

@@ -35,6 +35,17 @@ async def test_a_cluster_is_looked_at_within_the_scope(world: worlds.World) -> N
     assert list(seen.pods) == []
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_certificates_are_read_only_where_the_settings_say_so(world: worlds.World, wanted: bool) -> None:
+    (access,) = world.eyes._accesses.values()
+    eyes = clusters.Clusters([access], world.clock, time.monotonic, certificates=wanted)
+    try:
+        seen = await eyes.look(worlds.CLUSTER, model.Scope())
+    finally:
+        await eyes.close()
+    assert (seen.unread.get("secrets") == "reading certificates is off") is not wanted
+
+
 async def test_a_target_and_names_are_read(world: worlds.World) -> None:
     target = await world.eyes.target(worlds.CLUSTER, model.RolloutRestart(API))
     assert target.ref.uid

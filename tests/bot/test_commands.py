@@ -1,10 +1,13 @@
 """The grammar of `/watch`: what is understood, and what is told to whoever mistyped."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import commands, errors
+from bot.domain import watches
 
 
 def test_nothing_typed_is_help() -> None:
@@ -97,3 +100,111 @@ def test_every_line_is_a_known_command_or_not_understood(text: str) -> None:
     except commands.NotUnderstood as error:
         name = error.usage.removeprefix("/watch ").split(" ")[0]
     assert name in commands.FORMS
+
+
+def test_a_watch_of_namespaces_with_labels() -> None:
+    new = commands.new_watch("prod pay-* labels team=payments,env!=dev,!legacy", "U1", "C1", "UTC")
+    assert (new.scope.include, new.scope.labels) == (("pay-*",), "team=payments,env!=dev,!legacy")
+    assert commands.new_watch("prod labels team", "U1", "C1", "UTC").scope.include == ()
+
+
+@pytest.mark.parametrize("labels", ["'team in (a,b)'", "team=a=b", "=x", "-team", "team=a;b"])
+def test_labels_that_are_none_are_named(labels: str) -> None:
+    with pytest.raises(commands.NotUnderstood) as caught:
+        commands.new_watch(f"prod labels {labels}", "U1", "C1", "UTC")
+    assert "is no requirement such as team=payments" in caught.value.why
+
+
+def test_a_watch_with_kinds_of_its_own() -> None:
+    new = commands.new_watch(
+        "prod payments on logerrors off JobFailed, nodepressure grace notready=10m,OOMKilled=30s "
+        "severity JobFailed=p3 mode observe",
+        "U1",
+        "C1",
+        "UTC",
+    )
+    assert new.kinds == watches.Kinds(
+        ("LogErrors",),
+        ("JobFailed", "NodePressure"),
+        {"NotReady": timedelta(minutes=10), "OOMKilled": timedelta(seconds=30)},
+        {"JobFailed": "P3"},
+    )
+    assert (new.scope.include, new.mode) == (("payments",), "observe")
+    assert commands.new_watch("prod", "U1", "C1", "UTC").kinds == watches.Kinds()
+
+
+def test_kinds_of_a_watch_are_changed_by_its_name() -> None:
+    assert commands.kinds_of_watch("pay OFF JobFailed default Risk , notready") == (
+        "pay",
+        watches.Kinds(off=("JobFailed",)),
+        ("Risk", "NotReady"),
+    )
+    assert commands.kinds_of_watch("pay") == ("pay", watches.Kinds(), ())
+
+
+def test_kinds_of_somebodys_own_are_known_where_they_are_told_of() -> None:
+    assert commands.kinds_of_watch("pay on certificatenotready", ["CertificateNotReady"])[1].on == (
+        "CertificateNotReady",
+    )
+    new = commands.new_watch("prod grace CertificateNotReady=1h", "U1", "C1", "UTC", ["CertificateNotReady"])
+    assert new.kinds.graces == {"CertificateNotReady": timedelta(hours=1)}
+    with pytest.raises(commands.NotUnderstood, match="names no failure kind"):
+        commands.kinds_of_watch("pay on CertificateNotReady")
+
+
+KIND_FAULTS = [
+    ("off JobFaild", "`off JobFaild` is not valid: entry 1 names no failure kind (did you mean JobFailed?)"),
+    ("on Risk,Risk", "entry 2 names Risk a second time: write it once"),
+    ("grace NotReady", "entry 1 has no = in it: write NotReady=90s"),
+    ("grace NotReady=soon", "entry 1 gives no duration such as 90s, 15m or 12h"),
+    ("grace NotReady=3d", "entry 1 gives more than 1d: write less, or turn the kind off"),
+    ("severity NotReady=P4", "entry 1 gives no severity: write P1, P2 or P3"),
+    ("off", "`off` needs a value"),
+    ("off ,", "`off` names no failure kind"),
+    ("off Risk off JobFailed", "`off` is there twice: write it once, with commas between its kinds"),
+    ("on Risk off risk", "`on` and `off` both name Risk: leave it out of one of them"),
+]
+
+
+@pytest.mark.parametrize(("rest", "why"), KIND_FAULTS)
+def test_what_is_wrong_with_kinds_is_named_with_what_to_write(rest: str, why: str) -> None:
+    with pytest.raises(commands.NotUnderstood) as caught:
+        commands.new_watch(f"prod {rest}", "U1", "C1", "UTC")
+    assert caught.value.why.startswith("The watch was not added: `")
+    assert caught.value.why.endswith(f"{why}.")
+    assert caught.value.usage == commands.FORMS["add"][0]
+    with pytest.raises(commands.NotUnderstood) as caught:
+        commands.kinds_of_watch(f"pay {rest}")
+    assert caught.value.why.startswith("The watch was not changed: `")
+    assert caught.value.why.endswith(f"{why}.")
+    assert caught.value.usage == commands.FORMS["kinds"][0]
+
+
+@pytest.mark.parametrize(
+    ("rest", "why", "nearest"),
+    [
+        ("", "its name is missing", ""),
+        ("pay sevrity Risk=P1", "`sevrity` is no option", "severity"),
+        ("pay mode observe", "`mode` is no option", ""),
+        ("pay on Risk default risk", "Risk can be `default` or something else, not both: leave one of them out", ""),
+    ],
+)
+def test_what_is_wrong_with_a_change_of_kinds_is_named(rest: str, why: str, nearest: str) -> None:
+    with pytest.raises(commands.NotUnderstood) as caught:
+        commands.kinds_of_watch(rest)
+    assert (caught.value.why, caught.value.nearest) == (f"The watch was not changed: {why}.", nearest)
+
+
+@given(st.text(max_size=200))
+def test_no_text_whatever_changes_kinds_into_anything_but_kinds_or_a_sentence(text: str) -> None:
+    try:
+        name, said, _ = commands.kinds_of_watch(text)
+    except errors.WatchkeeperError:
+        return
+    assert name or text.strip()
+    assert not set(said.on) & set(said.off)
+
+
+def test_what_a_watch_tells_of_its_kinds_is_read_as_the_same_kinds() -> None:
+    said = watches.Kinds(("LogErrors",), ("JobFailed",), {"NotReady": timedelta(seconds=90)}, {"OOMKilled": "P1"})
+    assert commands.kinds_of_watch(f"pay {said}") == ("pay", said, ())

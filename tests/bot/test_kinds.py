@@ -61,8 +61,11 @@ def test_the_json_has_what_holds_and_what_is_the_default() -> None:
         "severity": "P2",
         "default_severity": "P2",
         "unless": "",
+        "default_on": True,
+        "report_only": False,
         "condition": detection.KINDS["NotReady"].condition,
         "doc": detection.KINDS["NotReady"].doc,
+        "source": "",
     }
     assert (listed["CrashLoopBackOff"]["severity"], listed["CrashLoopBackOff"]["default_severity"]) == ("P3", "P2")
     assert not listed["JobFailed"]["on"]
@@ -70,10 +73,18 @@ def test_the_json_has_what_holds_and_what_is_the_default() -> None:
 
 @pytest.mark.parametrize("one", kinds.held(OPTIONS), ids=lambda one: one.info.kind)
 def test_what_is_told_of_a_kind_is_what_detection_goes_by(one: kinds.Held) -> None:
-    found = [
-        finding
-        for finding in detection.detect(examples.EXAMPLES[one.info.kind].broken, OPTIONS).findings
-        if finding.kind == one.info.kind
-    ]
+    told = detection.detect(examples.EXAMPLES[one.info.kind].broken, OPTIONS)
+    found = [finding for finding in (*told.findings, *told.risks) if finding.kind == one.info.kind]
     assert bool(found) is one.on
     assert {(finding.grace, finding.severity) for finding in found} <= {(one.grace, one.severity)}
+
+
+def test_a_kind_that_is_off_by_default_is_told_as_that_and_how_to_turn_it_on() -> None:
+    off = kinds.table(detection.Options(), width=160)
+    on = kinds.table(detection.Options(enabled=frozenset({"Risk"})), width=160)
+    assert _row(off, "Risk")[1] == "no"
+    assert _row(on, "Risk")[1] == "yes"
+    assert "off unless WATCHKEEPER_KINDS_ON names it; reported, never an incident" in " ".join(off.split())
+    listed = {one["kind"]: one for one in kinds.document(detection.Options())["kinds"]}
+    assert (listed["Risk"]["on"], listed["Risk"]["default_on"], listed["Risk"]["report_only"]) == (False, False, True)
+    assert [kind for kind, one in listed.items() if not one["default_on"]] == ["LogErrors", "Risk"]

@@ -144,7 +144,7 @@ def test_kinds_lists_every_kind_with_what_holds_of_it(
     assert cli.main(["kinds", "-o", "json"]) == 0
     listed = json.loads(capsys.readouterr().out)["kinds"]
     assert [one["kind"] for one in listed] == list(detection.KINDS)
-    assert [one["kind"] for one in listed if not one["on"]] == ["JobFailed"]
+    assert [one["kind"] for one in listed if not one["on"]] == ["JobFailed", "LogErrors", "Risk"]
 
 
 @pytest.mark.parametrize("output", ["table", "json"])

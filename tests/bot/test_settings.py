@@ -233,14 +233,38 @@ def test_failure_kinds_are_read_as_people_write_them() -> None:
             "WATCHKEEPER_GRACES": " NotReady = 10s , unschedulable=0,",
             "WATCHKEEPER_SEVERITIES": "OOMKilled=P1, jobfailed=p3",
             "WATCHKEEPER_KINDS_OFF": "NODEPRESSURE, JobFailed",
+            "WATCHKEEPER_KINDS_ON": "risk",
         }
     )
     assert loaded.kinds == detection.Options(
         disabled=frozenset({"NodePressure", "JobFailed"}),
         graces={"NotReady": timedelta(seconds=10), "Unschedulable": timedelta(0)},
         severities={"OOMKilled": "P1", "JobFailed": "P3"},
+        enabled=frozenset({"Risk"}),
     )
     assert settings.Settings().kinds == detection.Options()
+
+
+def test_a_kind_is_not_turned_on_and_off_at_once() -> None:
+    (fault,) = _faults({"WATCHKEEPER_KINDS_ON": "Risk", "WATCHKEEPER_KINDS_OFF": "JobFailed,Risk"})
+    assert fault == "WATCHKEEPER_KINDS_ON and WATCHKEEPER_KINDS_OFF both name Risk: unset one of them"
+
+
+def test_secrets_are_not_asked_about_unless_a_person_says_so() -> None:
+    assert not settings.Settings().secret_changes
+    assert settings.load({"WATCHKEEPER_SECRET_CHANGES": "true"}).secret_changes
+
+
+def test_known_noise_of_logs_reaches_the_stages_in_lower_case() -> None:
+    loaded = settings.load({"WATCHKEEPER_LOG_NOISE": "Context canceled, broken pipe"})
+    assert loaded.log_noise == ("Context canceled", "broken pipe")
+    assert parts.rules_of(loaded).log_noise == ("context canceled", "broken pipe")
+    assert settings.Settings().log_noise == ()
+
+
+def test_certificates_are_not_read_unless_a_person_says_so() -> None:
+    assert not settings.Settings().certificates
+    assert settings.load({"WATCHKEEPER_CERTIFICATES": "true"}).certificates
 
 
 def test_what_a_person_has_set_of_the_kinds_reaches_the_stages() -> None:
@@ -338,6 +362,8 @@ def test_what_should_be_known_is_told() -> None:
         {"WATCHKEEPER_KINDS_OFF": "jobfailed,OOMKilled"}
     )
     assert "Not looked for" not in told({})
+    assert "the reader must list Secrets" in told({"WATCHKEEPER_CERTIFICATES": "true"})
+    assert "Secrets" not in told({})
 
 
 def test_the_configuration_page_is_the_one_that_the_settings_make() -> None:

@@ -109,6 +109,31 @@ def test_what_was_not_seen_and_what_is_muted_is_said() -> None:
     assert "2 muted" in told
 
 
+RISK = model.Finding(
+    "Risk",
+    "P3",
+    model.ResourceRef("Deployment", "payments", "api"),
+    model.ResourceRef("Deployment", "payments", "api"),
+    "Deployment api: it has one replica; \x1b[31mcontainer app has no memory limit.",
+    NOW,
+    "no-limits,one-replica",
+)
+
+
+def test_risks_are_told_apart_and_make_nothing_unhealthy() -> None:
+    look = _look(risks=(RISK,))
+    told = terminal.table(look)
+    assert told.endswith(
+        "\nRisks, where nothing is broken yet:\n"
+        "  Deployment/payments/api: it has one replica; container app has no memory limit.\n"
+    )
+    assert terminal.exit_code(look, scoped=False) == 0
+    document = terminal.document(look)
+    assert (document["findings"], document["sweep"]["findings"]) == ([], 0)
+    assert [one["kind"] for one in document["risks"]] == ["Risk"]
+    assert schemas.faults(json.loads(terminal.encoded(document)), SCHEMA) == []
+
+
 def test_a_diagnosed_incident_shows_cause_remedy_and_evidence() -> None:
     told = terminal.table(_look(_finding(), diagnosed=True), width=120)
     for text in (

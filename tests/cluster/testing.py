@@ -57,7 +57,15 @@ def run(where: places.Places, kubeconfig: str, workers: int, rest: Sequence[str]
 
 
 def _pytest(kubeconfig: str, workers: int, rest: Sequence[str]) -> int:
-    common = [sys.executable, "-m", "pytest", f"--kubeconfig={kubeconfig}", f"--timeout={TIMEOUT}", "--durations=15"]
+    common = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"--kubeconfig={kubeconfig}",
+        f"--timeout={TIMEOUT}",
+        "--tb=short",
+        "--durations=15",
+    ]
     parts: tuple[tuple[str, list[str]], ...] = (
         ("real and not alone", ["-n", str(workers), "--dist", "worksteal"]),
         ("real and alone", []),

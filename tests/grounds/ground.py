@@ -96,6 +96,16 @@ class Ground(abc.ABC):
 
         return await self.admin.until(done, within, f"{kind} {name} is rolled out")
 
+    async def observed(self, kind: str, name: str) -> None:
+        """Waits until its controller has taken up the workload as it is now: its revision is the newest one's."""
+
+        async def done() -> bool:
+            workload = await self.admin.get(kind, name)
+            seen = (workload.get("status") or {}).get("observedGeneration", 0)
+            return bool(seen >= workload["metadata"]["generation"])
+
+        await self.admin.until(done, what=f"the controller has taken up {kind} {name}")
+
     async def established(self, *objects: Object) -> None:
         """Applies them, and lets those that are workloads run for so long that they count as good ones."""
         async with self.earlier():
@@ -166,12 +176,14 @@ class Ground(abc.ABC):
         """Fails unless the bot carried out just these, in this order: `patch deployments api`. Needs no `journal`:
         where nothing is on record, it can say nothing."""
         if self.has("journal"):
-            assert [f"{each.verb} {each.resource} {each.name}" for each in await self.writes()] == list(expected)
+            done = [f"{each.verb} {each.resource} {each.name}" for each in await self.writes()]
+            assert done == list(expected), f"what the bot wrote: {done}"
 
     async def untouched(self) -> None:
         """Fails where the bot so much as tried to write. As `wrote`, it says nothing where nothing is on record."""
         if self.has("journal"):
-            assert await self.attempts() == []
+            tried = await self.attempts()
+            assert tried == [], f"what the bot tried to write: {tried}"
 
 
 ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet"})

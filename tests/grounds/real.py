@@ -6,7 +6,6 @@ deploy/rbac.yaml, by roles of their own, so that a story may take a right away. 
 
 import asyncio
 import contextlib
-import functools
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -146,14 +145,10 @@ class Real(ground.Ground):
         for each in objects:
             await self.admin.apply(each)
         for each in workloads:
-            await self.admin.until(functools.partial(self._seen, each), what="the controllers have seen the workload")
+            await self.observed(each["kind"], each["metadata"]["name"])
         async with self.earlier():
             for each in workloads:
                 await self.rolled_out(each["kind"], each["metadata"]["name"])
-
-    async def _seen(self, obj: Object) -> bool:
-        found = await self.admin.get(obj["kind"], obj["metadata"]["name"])
-        return bool((found.get("status") or {}).get("observedGeneration", 0) >= found["metadata"]["generation"])
 
     # --- what goes wrong
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from k8s import detection, folding, model
+from tests.k8s.detectors import around
 from tests.k8s.detectors import builders as b
 
 CRASHING = b.whole(b.pod(statuses=[b.crashed()]))
@@ -184,3 +185,28 @@ def test_the_namespace_of_a_nodes_finding_is_no_namespace() -> None:
     nameless = {"metadata": {"name": "", "annotations": {"watchkeeper.io/ignore": "true"}}}
     node = b.node("node-a", b.node_condition("Ready", "Unknown"))
     assert detection.detect(b.snapshot(nodes=[node], namespaces=[nameless])).muted == 0
+
+
+@pytest.mark.parametrize(
+    "kind", ["ServiceNoEndpoints", "IngressBroken", "PVCPending", "QuotaExhausted", "WebhookBroken"]
+)
+def test_what_stands_around_workloads_can_be_muted_where_it_is(kind: str) -> None:
+    lists = {
+        "services": [around.service(selector={"app": "gone"})],
+        "ingresses": [around.ingress(to="gone")],
+        "persistentvolumeclaims": [around.claim(phase="Lost")],
+        "resourcequotas": [around.quota(hard={"pods": "1"}, used={"pods": "1"})],
+        "validatingwebhookconfigurations": [around.webhook("gone")],
+    }
+    assert kind in {finding.kind for finding in detection.detect(b.snapshot(**lists)).findings}
+    marked = {name: [_marked(item, kind.lower()) for item in items] for name, items in lists.items()}
+    found = detection.detect(b.snapshot(**marked))
+    assert kind not in {finding.kind for finding in found.findings}
+    assert found.muted == 1
+
+
+def test_a_cause_may_rest_on_more_lists_than_its_kind() -> None:
+    for kind, info in detection.KINDS.items():
+        for start, lists in info.also.items():
+            assert detection.reads(kind, f"{start}x") == detection.reads(kind) + lists
+            assert detection.reads(kind, f"x{start}") == detection.reads(kind)

@@ -1,14 +1,16 @@
 """A sweep comes to an end with what can be seen, bounded in memory and time, and leaves the event loop its turns."""
 
 import asyncio
+import dataclasses
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -33,17 +35,32 @@ LISTS = {
     "cronjobs": "/apis/batch/v1/cronjobs",
     "events": "/api/v1/events",
 }
+OPTIONAL = {
+    "services": "/api/v1/services",
+    "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
+    "ingresses": "/apis/networking.k8s.io/v1/ingresses",
+    "ingressclasses": "/apis/networking.k8s.io/v1/ingressclasses",
+    "persistentvolumeclaims": "/api/v1/persistentvolumeclaims",
+    "storageclasses": "/apis/storage.k8s.io/v1/storageclasses",
+    "resourcequotas": "/api/v1/resourcequotas",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2/horizontalpodautoscalers",
+    "poddisruptionbudgets": "/apis/policy/v1/poddisruptionbudgets",
+    "validatingwebhookconfigurations": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+    "mutatingwebhookconfigurations": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+}
+SECRETS = "/api/v1/secrets"
+LISTS |= OPTIONAL
 
 
 class Api:
     """A cluster as lists of objects; `wrong` answers for a list name instead."""
 
     def __init__(self) -> None:
-        self.lists: dict[str, list[Any]] = {name: [] for name in LISTS}
+        self.lists: dict[str, list[Any]] = {name: [] for name in (*LISTS, "secrets", "podmetrics")}
         self.wrong: dict[str, servers.Answer] = {}
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        name = request.path.rpartition("/")[2]
+        name = "podmetrics" if "metrics.k8s.io" in request.path else request.path.rpartition("/")[2]
         if name in self.wrong:
             return await self.wrong[name](request)
         items = self.lists[name]
@@ -74,9 +91,15 @@ async def cluster(server: servers.Server, tmp_path: Path) -> AsyncIterator[reade
 
 
 async def taken(
-    cluster: reader.Reader, scope: model.Scope = EVERYWHERE, limits: snapshot.Limits = USUAL
+    cluster: reader.Reader,
+    scope: model.Scope = EVERYWHERE,
+    limits: snapshot.Limits = USUAL,
+    *,
+    certificates: bool = False,
 ) -> model.Snapshot:
-    return await snapshot.take(cluster, scope, now=NOW, monotonic=time.monotonic, limits=limits)
+    return await snapshot.take(
+        cluster, scope, now=NOW, monotonic=time.monotonic, limits=limits, certificates=certificates
+    )
 
 
 def item(name: str, namespace: str = "payments", **more: Any) -> dict[str, Any]:
@@ -157,7 +180,7 @@ async def test_namespaces_without_globs_are_listed_one_by_one(
     api.lists["pods"] = [item("a", "payments"), item("b", "search"), item("c", "other")]
     seen = await taken(cluster, model.Scope(("payments", "search", "payments", "hidden"), ("hidden",)))
     assert names(seen.pods) == ["a", "b"]
-    asked = [each.path for each in server.seen if each.path.endswith("/pods")]
+    asked = [each.path for each in server.seen if each.path.startswith("/api/") and each.path.endswith("/pods")]
     assert asked == ["/api/v1/namespaces/payments/pods", "/api/v1/namespaces/search/pods"]
     assert LISTS["nodes"] in [each.path for each in server.seen]
 
@@ -249,6 +272,151 @@ async def test_an_answer_that_is_no_list_degrades_its_kind(api: Api, cluster: re
     seen = await taken(cluster)
     assert set(seen.degraded) == {"jobs"}
     assert seen.degraded["jobs"].startswith("could not list jobs: ")
+
+
+# --- lists that an identity may do without, and certificates ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+@pytest.mark.parametrize("code", [403, 404])
+async def test_an_optional_list_without_a_right_or_an_api_is_unread_and_the_sweep_is_whole(
+    api: Api, cluster: reader.Reader, name: str, code: int
+) -> None:
+    api.lists["pods"] = [item("a")]
+    why = f'User "x" cannot list resource "{name}"'
+    api.wrong[name] = servers.status(code, why)
+    seen = await taken(cluster)
+    assert seen.degraded == {}
+    assert seen.unread == {
+        name: f"could not list {name}: {why}",
+        "secrets": "reading certificates is off",
+    }
+    assert not seen.saw(("pods", name))
+    assert seen.saw(("pods",))
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+async def test_an_optional_list_that_fails_is_degraded_like_any_other(
+    api: Api, cluster: reader.Reader, name: str
+) -> None:
+    api.wrong[name] = servers.status(500, "etcd")
+    seen = await taken(cluster)
+    assert seen.degraded == {name: f"could not list {name}: etcd"}
+    assert set(seen.unread) == {"secrets"}
+    assert not seen.saw((name,))
+
+
+@pytest.mark.parametrize("name", ["pods", "deployments", "events", "nodes"])
+async def test_a_list_that_every_sweep_needs_is_never_unread(api: Api, cluster: reader.Reader, name: str) -> None:
+    api.wrong[name] = servers.status(403, "no")
+    seen = await taken(cluster)
+    assert set(seen.degraded) == {name}
+    assert set(seen.unread) == {"secrets"}
+
+
+async def test_an_identity_with_no_right_but_to_optional_lists_sees_them(api: Api, cluster: reader.Reader) -> None:
+    api.wrong = dict.fromkeys(LISTS.keys() - {"services"}, servers.status(403, 'User "x" cannot list resource'))
+    api.lists["services"] = [item("web")]
+    seen = await taken(cluster)
+    assert names(seen.services) == ["web"]
+    assert set(seen.degraded) == LISTS.keys() - OPTIONAL.keys()
+
+
+async def test_secrets_are_never_asked_for_unless_certificates_are_wanted(
+    api: Api, server: servers.Server, cluster: reader.Reader
+) -> None:
+    api.lists["secrets"] = [item("web-tls", type="kubernetes.io/tls", data={"tls.crt": "LS0t", "tls.key": "hidden"})]
+    seen = await taken(cluster)
+    assert list(seen.secrets) == []
+    assert seen.unread == {"secrets": "reading certificates is off"}
+    assert SECRETS not in [each.path for each in server.seen]
+    assert not [each for each in server.seen if "secret" in each.path]
+
+
+async def test_of_a_tls_secret_the_certificate_is_read_and_the_key_is_nowhere(
+    api: Api, server: servers.Server, cluster: reader.Reader
+) -> None:
+    data = {"tls.crt": "Q0VSVA==", "tls.key": "VEhFLUtFWQ==", "ca.crt": "VEhFLUNB", "password": "VEhFLVBX"}
+    secret = item("web-tls", type="kubernetes.io/tls", data=data, stringData={"tls.key": "PLAIN-KEY"})
+    secret["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(data)}
+    api.lists["secrets"] = [secret]
+    seen = await taken(cluster, certificates=True)
+    (read,) = seen.secrets
+    assert read.data is not None
+    assert read.data.certificate == "Q0VSVA=="
+    assert [each.query.get("fieldSelector") for each in server.seen if each.path == SECRETS] == [
+        "type=kubernetes.io/tls"
+    ]
+    held = list(_everything(seen))
+    assert "Q0VSVA==" in held
+    for hidden in ("VEhFLUtFWQ==", "VEhFLUNB", "VEhFLVBX", "PLAIN-KEY"):
+        assert not [text for text in held if hidden in text]
+    assert seen.unread == {}
+
+
+def _everything(value: Any) -> Iterator[str]:
+    """Every text in a value, its parts and their parts: keys too, and the fields of structs and dataclasses."""
+    if isinstance(value, str | bytes):
+        yield value if isinstance(value, str) else value.decode(errors="replace")
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _everything(key)
+            yield from _everything(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from _everything(each)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _everything(getattr(value, name))
+    elif dataclasses.is_dataclass(value):
+        for each in dataclasses.fields(value):
+            yield from _everything(getattr(value, each.name))
+
+
+@pytest.mark.parametrize("code", [403, 404, 500, 503])
+async def test_metrics_are_never_missed(api: Api, cluster: reader.Reader, code: int) -> None:
+    api.wrong["podmetrics"] = servers.status(code, "the server is currently unable to handle the request")
+    seen = await taken(cluster)
+    assert (set(seen.unread), seen.degraded) == ({"secrets", "podmetrics"}, {})
+
+
+async def test_a_list_that_comes_in_one_large_piece_is_read_whole(api: Api, cluster: reader.Reader) -> None:
+    wide = {"usage": {"memory": "1Ki"}, "name": "x" * 5000}
+    every = [item(f"p{number}", containers=[wide]) for number in range(2_000)]
+    every[7] = item("odd", containers="none")
+    seen = await taken(cluster, limits=snapshot.Limits(page=10_000))
+    assert seen.podmetrics == []
+    api.lists["podmetrics"] = every
+    seen = await taken(cluster, limits=snapshot.Limits(page=10_000))
+    assert len(seen.podmetrics) == 1_999
+    assert seen.podmetrics[-1].metadata.name == "p1999"
+    assert seen.odd == 1
+
+
+async def test_odd_metrics_do_not_degrade_a_sweep(api: Api, cluster: reader.Reader) -> None:
+    api.lists["podmetrics"] = [item("a", containers=7), item("b", containers=[{"name": "app", "usage": None}])]
+    seen = await taken(cluster)
+    assert names(seen.podmetrics) == ["b"]
+    assert (set(seen.unread), seen.degraded) == ({"secrets", "podmetrics"}, {})
+
+
+@pytest.mark.parametrize("code", [403, 404])
+async def test_certificates_that_may_not_be_read_leave_the_sweep_whole(
+    api: Api, cluster: reader.Reader, code: int
+) -> None:
+    api.wrong["secrets"] = servers.status(code, 'User "x" cannot list resource "secrets"')
+    seen = await taken(cluster, certificates=True)
+    assert (set(seen.unread), seen.degraded) == ({"secrets"}, {})
+
+
+async def test_a_secret_that_cannot_be_decoded_is_odd_and_its_text_is_not_told(
+    api: Api, cluster: reader.Reader
+) -> None:
+    api.lists["secrets"] = [item("a", data={"tls.crt": 7, "tls.key": "hidden"}), item("b", data=None)]
+    seen = await taken(cluster, certificates=True)
+    assert names(seen.secrets) == ["b"]
+    assert seen.degraded == {"secrets": "1 secrets could not be read and were left out"}
+    assert not [text for text in _everything(seen) if "hidden" in text]
 
 
 # --- odd objects ------------------------------------------------------------------------------------------------------

@@ -102,8 +102,9 @@ async def test_a_quota_that_leaves_no_room_is_told_in_its_words_and_heals_when_i
     await ground.admin.apply(manifests.quota("few", pods="1"))
     await ground.admin.apply(api(ground, replicas=3))
     world = await tell(GRACES=SOON)
-    parent = await telling.told(world, f"{ground.namespace}/api")
-    await telling.shows(world, parent, "exceeded quota: few", "pods=1")
+    parent = await telling.told(world, f"ResourceQuota {ground.namespace}/few")
+    await telling.shows(world, parent, "refuses new pods (pods 1 of 1)", "Deployment api")
+    assert len(world.parents()) == 1, "what the quota refuses is the quota's"
     assert "wk:approve" not in worlds.buttons(world.shown(parent))
 
     await ground.admin.delete("ResourceQuota", "few")
@@ -118,6 +119,7 @@ async def test_healthy_workloads_and_one_that_is_scaled_to_nothing_are_silent(
 ) -> None:
     serving = ground.container(behaviours.serving())
     await ground.admin.apply(api(ground))
+    await ground.admin.apply(manifests.service("store"))
     await ground.admin.apply(manifests.stateful_set("store", serving, replicas=2))
     await ground.admin.apply(manifests.daemon_set("agent", serving))
     await ground.admin.apply(manifests.deployment("idle", serving, replicas=0))

@@ -50,7 +50,7 @@ async def test_what_is_asked_of_watch_is_answered_to_the_asker_alone(begin: worl
 
     for nothing in ("", "help", "HELP"):
         told = await ask(world, nothing, "/watch now", "/watch show WK-12")
-        assert len(told.splitlines()) == 13
+        assert len(told.splitlines()) == 14
     await ask(world, "staus", "`staus` is not known. Did you mean `/watch status")
     await ask(world, "xyzzy", "`xyzzy` is not known. Type `/watch help`.")
 
@@ -131,6 +131,24 @@ async def test_watches_are_added_paused_resumed_and_removed_and_a_removed_one_st
     )  # fmt: skip
     await ask(world, "add demo payments name pay", "There is a watch `pay` already")
     await ask(world, "list", "*pay*", "payments, `web-*` but web-x", "mode observe")
+
+    not_changed = "The watch was not changed: "
+    await ask(world, "kinds", "`/watch kinds` needs one more word.")
+    await ask(world, "kinds pay", "Watch `pay` goes by the settings for every failure kind.")
+    await ask(world, "kinds pay off JobFaild", not_changed, "did you mean JobFailed?", "Type: `/watch kinds name")
+    await ask(world, "kinds pya off JobFailed", "There is no watch `pya`. Did you mean `pay`?")
+    await ask(
+        world,
+        "kinds pay off jobfailed grace notready=10m",
+        "For watch `pay` alone: `off JobFailed grace NotReady=10m`. All else is as in the settings.",
+        "It holds from the next sweep on.",
+    )
+    await ask(world, "kinds pay default NotReady", "For watch `pay` alone: `off JobFailed`.")
+    await ask(world, "list", "`off JobFailed`")
+    await ask(world, "status", "`off JobFailed`")
+    await ask(world, "audit", "watch:kinds-changed", "before off JobFailed grace NotReady=10m, name pay, off JobFailed")
+    await ask(world, "add demo payments name jobs on logerrors", "`jobs` added", "For it alone: `on LogErrors`.")
+    await ask(world, "remove jobs", "Watch `jobs` is removed.")
 
     await ask(world, "pause pay", "Watch `pay` is paused")
     await ask(world, "pause pay", "Watch `pay` is paused already.")

@@ -108,6 +108,7 @@ async def test_a_change_by_hand_makes_it_stale_is_named_and_the_next_proposal_ca
     parent = await telling.proposed(world, f"{ground.namespace}/api")
     old = worlds.value(world.shown(parent), "wk:approve")
     await ground.approver.patch("Deployment", "api", template(needing(ground, "v3", LEVEL="debug")))
+    await ground.observed("Deployment", "api")
     await telling.approve(world, parent)
 
     said = await ended(world, parent, "stale")

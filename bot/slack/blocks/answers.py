@@ -128,6 +128,7 @@ def watch_line(one: cards.WatchStatus) -> str:
             f"cluster {text.prose(watch.cluster, 80)}" if watch.cluster != watch.name else "",
             _namespaces(watch),
             f"mode {watch.mode}",
+            text.code(str(watch.kinds), 160) if watch.kinds.named else "",
             f"<#{watch.channel}>" if _is_channel(watch.channel) else text.prose(watch.channel, 80),
             text.count(one.open_incidents, "open incident"),
             _last(one.last_sweep),
@@ -143,7 +144,8 @@ def _is_channel(channel: str) -> bool:
 def _namespaces(watch: watches.Watch) -> str:
     include = ", ".join(text.prose(glob, 60) for glob in watch.scope.include[:5]) or "all namespaces"
     exclude = ", ".join(text.prose(glob, 60) for glob in watch.scope.exclude[:5])
-    return f"{include} but {exclude}" if exclude else include
+    labels = f" with {text.prose(watch.scope.labels, 120)}" if watch.scope.labels else ""
+    return (f"{include} but {exclude}" if exclude else include) + labels
 
 
 def _last(sweep: watches.Sweep | None) -> str:

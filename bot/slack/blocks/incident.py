@@ -8,7 +8,7 @@ and the buttons. What is longer stands in the thread (`thread`).
 import re
 from collections.abc import Sequence
 
-from bot.domain import cards, incidents, proposals
+from bot.domain import cards, incidents, linking, proposals
 from bot.slack.blocks import buttons, limits, messages, text, wording
 
 DIFF_LINES = 5
@@ -236,7 +236,18 @@ def _memory(card: cards.IncidentCard) -> str:
         f"{text.prose(wording.what(one.proposal.action))} ({wording.ENDS[one.proposal.state]})"
         for one in card.history[-3:]
     )
-    return text.dotted((times, f"last time: {before}" if before else "", f"tried before: {tried}" if tried else ""))
+    told = text.dotted((times, f"last time: {before}" if before else "", f"tried before: {tried}" if tried else ""))
+    return text.lines((told, _also(card)))
+
+
+def _also(card: cards.IncidentCard) -> str:
+    """`Also in cluster b: WK-12`: the same cause elsewhere, at the same time."""
+    shown = "; ".join(
+        f"in cluster {text.prose(one.cluster, 60)}: {one.name}{'' if one.live else ' (resolved)'}"
+        for one in card.also[: linking.MOST]
+    )
+    more = len(card.also) - linking.MOST
+    return f"Also {shown}{f'; and {more} more' if more > 0 else ''}" if shown else ""
 
 
 def _capital(words: str) -> str:

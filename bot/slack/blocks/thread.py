@@ -25,6 +25,7 @@ _SOURCES = {
     "log": "log",
     "previous-log": "log of the run before",
     "rollout": "rollout history",
+    "changes": "what changed before",
     "node": "node",
     "scheduling": "scheduling",
 }

@@ -36,6 +36,7 @@ _BROKEN = {
     "Evicted": "evicted",
     "StuckTerminating": "not terminating",
     "LogErrors": "logging errors",
+    "MemoryGrowth": "about to run out of memory",
     "RolloutStuck": "stuck in a rollout",
     "ReplicasMissing": "missing replicas",
     "StatefulSetStuck": "stuck at one of its pods",
@@ -48,12 +49,26 @@ _BROKEN = {
     "IngressBroken": "broken as an ingress",
     "PVCPending": "without its volume",
     "QuotaExhausted": "out of quota",
-    "WebhookBroken": "refusing requests as a webhook",
+    "WebhookBroken": "refusing requests",
     "NodeNotReady": "not ready",
     "NodePressure": "under pressure",
     "CertificateExpiring": "about to lose its certificate",
 }
 """Failure kind → what the subject is or was ("… is crash-looping")."""
+
+_MISSED = {
+    "ConfigMap": "missing or incomplete",
+    "Secret": "missing or incomplete",
+    "PersistentVolumeClaim": "missing or without its volume",
+    "ResourceQuota": "out of quota",
+    "Registry": "not serving images",
+}
+"""Kind of what several workloads share as their cause → what it is or was, whatever kind shows it."""
+
+_OF_THE_OBJECT = frozenset({"PVCPending", "QuotaExhausted", "CertificateExpiring"})
+"""Failure kinds that are about such an object itself."""
+
+_KIND_NAMES = {"ValidatingWebhookConfiguration": "webhook", "MutatingWebhookConfiguration": "webhook"}
 
 
 def emoji(incident: incidents.Incident) -> str:
@@ -95,9 +110,11 @@ def state(incident: incidents.Incident) -> str:
 
 
 def subject(incident: incidents.Incident) -> str:
-    """Raw: `payments/api`, or `node worker-1` for what is in no namespace."""
+    """Raw: `payments/api`, or with its kind what is in no namespace or runs nothing: `node worker-1`."""
     ref = incident.subject
-    return ref.short if ref.namespace else f"{ref.kind.lower()} {ref.name}"
+    if not ref.namespace:
+        return f"{_KIND_NAMES.get(ref.kind, ref.kind.lower())} {ref.name}"
+    return f"{ref.kind} {ref.short}" if ref.kind in _MISSED else ref.short
 
 
 def trouble(incident: incidents.Incident) -> str:
@@ -106,6 +123,8 @@ def trouble(incident: incidents.Incident) -> str:
     if kind == "NotReady" and "RolloutStuck" in incident.kinds and incident.ready == incident.desired:
         kind = "RolloutStuck"  # the old pods serve: "not ready · 2 of 2 ready" would contradict itself
     verb = "is" if incident.live else "was"
+    if incident.subject.kind in _MISSED and kind not in _OF_THE_OBJECT:
+        return f"{verb} {_MISSED[incident.subject.kind]}"
     return (
         f"{verb} {_BROKEN[kind]}" if kind in _BROKEN else f"{'has' if incident.live else 'had'} {kind or 'a problem'}"
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot import errors
 from bot.domain import incidents
-from k8s import detection, model
+from k8s import detection, history, model
 from tests.bot.domain import examples
 
 NOW, MINUTE = examples.NOW, examples.MINUTE
@@ -80,7 +80,8 @@ def test_people_call_it_by_its_number() -> None:
 
 
 def snapshot(*, include: tuple[str, ...] = (), degraded: tuple[str, ...] = ()) -> model.Snapshot:
-    return model.Snapshot("prod", NOW, model.Scope(include), degraded=dict.fromkeys(degraded, "forbidden"))
+    past = history.History(kept=True)
+    return model.Snapshot("prod", NOW, model.Scope(include), past=past, degraded=dict.fromkeys(degraded, "forbidden"))
 
 
 def test_a_whole_snapshot_of_the_namespace_speaks_of_the_incident() -> None:
@@ -115,6 +116,40 @@ def test_what_an_identity_of_one_namespace_may_not_list_does_not_keep_its_incide
     known = examples.incident(kinds=tuple(kinds))
     rests_on = {name for kind in kinds for name in detection.reads(kind)} - {"namespaces", "nodes"}
     assert incidents.covers(known, snapshot(degraded=tuple(degraded))) == (not rests_on & degraded)
+
+
+@pytest.mark.parametrize(
+    ("cause", "proven"), [("Service api missing", True), ("IngressClass nginx missing", False), ("", True)]
+)
+@pytest.mark.parametrize("how", ["unread", "degraded"])
+def test_a_cause_that_rests_on_one_more_list_is_proven_gone_by_that_list_only(
+    cause: str, proven: bool, how: str
+) -> None:
+    known = examples.incident(kinds=("IngressBroken",), causes=(f"IngressBroken:{cause}",) if cause else ())
+    why = {"ingressclasses": "no right"}
+    seen = replace(snapshot(), unread=why) if how == "unread" else replace(snapshot(), degraded=why)
+    assert incidents.covers(known, seen) is proven
+    assert incidents.gaps(known, seen) == ({} if proven else why)
+
+
+@given(KINDS, LISTS)
+def test_a_list_that_may_not_be_read_never_proves_the_absence_of_what_rests_on_it(
+    kinds: list[str], unread: set[str]
+) -> None:
+    known = examples.incident(kinds=tuple(kinds), subject=model.ResourceRef("Node", "", "worker-1"))
+    rests_on = {name for kind in kinds for name in detection.reads(kind)}
+    seen = replace(snapshot(), unread=dict.fromkeys(unread, "no right"))
+    assert incidents.covers(known, seen) == (not rests_on & unread)
+
+
+@pytest.mark.parametrize("kind", ["RestartGrowth", "MemoryGrowth", "LogErrors"])
+def test_a_look_without_what_earlier_sweeps_learnt_says_nothing_of_a_change(kind: str) -> None:
+    known = examples.incident(kinds=(kind,))
+    assert incidents.covers(known, snapshot())
+    forgetful = replace(snapshot(), past=history.History())
+    assert not incidents.covers(known, forgetful)
+    assert set(incidents.gaps(known, forgetful)) == {"past"}
+    assert incidents.covers(examples.incident(), forgetful)
 
 
 def test_no_snapshot_speaks_of_a_kind_that_only_another_version_knows() -> None:

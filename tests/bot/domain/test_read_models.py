@@ -25,6 +25,7 @@ def test_a_sweep_that_finds_nothing_is_ok_and_says_what_it_saw() -> None:
     [(1, 1, "1 finding in 1 incident"), (5, 2, "5 findings in 2 incidents")],
 )
 def test_a_sweep_with_findings_counts_them(findings: int, problems: int, told: str) -> None:
+    assert watches.summarise(snapshot(), 0, 0, 2) == ("ok", "3 pods on 1 nodes: nothing is broken; 2 risks")
     status, summary = watches.summarise(snapshot(), findings, problems)
     assert status == "issues"
     assert summary.endswith(told)

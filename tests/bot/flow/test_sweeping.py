@@ -72,6 +72,7 @@ async def test_a_list_that_cannot_be_had_makes_the_sweep_partial_and_is_named(be
     bot = await world.replica()
     (known,) = await world.sweep(bot)
     world.cluster.delete("deployments", "api", "payments")
+    world.cluster.delete("services", "api", "payments")
     await world.cluster.settle()
     world.cluster.faults.add(Fault(path=PODS, status=500))
     for _ in range(3):
@@ -108,7 +109,8 @@ async def test_what_a_dead_process_was_sweeping_is_given_up_and_the_next_tick_co
 
 async def test_a_kind_that_is_off_is_not_looked_for_and_its_neighbours_are(begin: worlds.Begin) -> None:
     world = await begin([scenarios.crash_loop(), scenarios.oom()])
-    off = detection.Options(disabled=frozenset({"CrashLoopBackOff", "RolloutStuck", "ReplicasMissing"}))
+    kinds = {"CrashLoopBackOff", "RolloutStuck", "ReplicasMissing", "ServiceNoEndpoints"}
+    off = detection.Options(disabled=frozenset(kinds))
     found = await world.sweep(await world.replica(rules=by(off)))
     assert [(one.subject.short, one.kinds) for one in found] == [("search/indexer", ("OOMKilled",))]
 

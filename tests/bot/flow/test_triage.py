@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain import incidents, proposals, watches
 from bot.flow import sweeping, triage
-from k8s import detection, model
+from k8s import detection, model, objects
 from tests.bot.domain import examples
 from tests.bot.flow import worlds
 
@@ -37,7 +37,9 @@ class Sweeps:
         *problems: model.Problem,
         scope: model.Scope | None = None,
         degraded: tuple[str, ...] = (),
+        unread: tuple[str, ...] = (),
         broken: Mapping[str, str] | None = None,
+        deployments: Sequence[objects.Workload] = (),
         after: timedelta = timedelta(minutes=1),
     ) -> triage.Triaged:
         """A sweep that saw these problems; the next one comes a minute later."""
@@ -45,7 +47,12 @@ class Sweeps:
         sweep = await sweeping.claim(wired, self.watch, None, "command")
         assert sweep is not None
         snapshot = model.Snapshot(
-            worlds.CLUSTER, self.clock(), scope or self.watch.scope, degraded=dict.fromkeys(degraded, "forbidden")
+            worlds.CLUSTER,
+            self.clock(),
+            scope or self.watch.scope,
+            degraded=dict.fromkeys(degraded, "forbidden"),
+            unread=dict.fromkeys(unread, "no right"),
+            deployments=deployments,
         )
         findings = tuple(finding for problem in problems for finding in problem.findings)
         seen = detection.Detection(findings, 0, problems, broken or {})
@@ -54,6 +61,10 @@ class Sweeps:
         )
         self.clock.passed += after
         return done
+
+    async def notice(self, *problems: model.Problem) -> triage.Triaged:
+        """Streams showed these problems."""
+        return await triage.notice(self.replica.wired, self.watch, problems)
 
     def crash(self, cause: str = "exit 1", **changes: Any) -> model.Problem:
         """A crash that began just now."""
@@ -195,6 +206,35 @@ async def test_two_good_sweeps_without_it_resolve_it_and_tell_it(record: Recorde
     assert await sweeps.replica.trail(opened) == ["incident:opened", "incident:resolved"]
 
 
+def rolling(subject: model.ResourceRef) -> objects.Workload:
+    """A rollout of the Deployment: its new pods have not failed yet."""
+    deployment = objects.Workload()
+    deployment.metadata = objects.Meta(namespace=subject.namespace, name=subject.name, uid=subject.uid)
+    deployment.status.conditions = [objects.Condition("Progressing", "True", reason="ReplicaSetUpdated")]
+    return deployment
+
+
+async def test_a_rollout_that_hides_it_does_not_end_it_and_its_return_is_told_in_the_same_thread(
+    record: Recorded,
+) -> None:
+    sweeps = await Sweeps.of(record)
+    crash = sweeps.crash()
+    (opened,) = (await sweeps.see(crash)).opened
+    for _ in range(4):
+        assert (await sweeps.see(deployments=[rolling(crash.subject)])).resolved == ()
+    assert (await sweeps.incident(opened)).clear_sweeps == 0
+    assert (await sweeps.see(sweeps.crash())).seen == (opened,)
+
+
+async def test_a_rollout_that_never_ends_does_not_keep_it_open_for_ever(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    crash = sweeps.crash()
+    (opened,) = (await sweeps.see(crash)).opened
+    await sweeps.see(deployments=[rolling(crash.subject)], after=triage.UNSETTLED)
+    assert (await sweeps.see(deployments=[rolling(crash.subject)])).resolved == ()
+    assert (await sweeps.see(deployments=[rolling(crash.subject)])).resolved == (opened,)
+
+
 async def test_sweeps_that_did_not_see_a_list_whole_resolve_nothing(record: Recorded) -> None:
     sweeps = await Sweeps.of(record)
     (opened,) = (await sweeps.see(sweeps.crash())).opened
@@ -262,6 +302,28 @@ async def test_what_was_done_before_it_went_away_is_told_and_not_denied(record: 
     await sweeps.see()
     told = (await sweeps.incident(opened)).resolution
     assert told == f"The problem is gone. Done here before: {row.kubectl} (not verified)."
+
+
+async def test_what_was_found_before_the_kinds_of_the_watch_were_changed_opens_nothing(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    crash = sweeps.crash()
+    off = watches.Kinds(off=("CrashLoopBackOff",))
+    changed = await sweeps.replica.pipeline.change_kinds(sweeps.watch.name, off, (), worlds.ANA)
+    assert await sweeps.notice(crash) == triage.Triaged()
+    sweeps.watch = changed
+    assert len((await sweeps.notice(crash)).opened) == 1, "what was judged by what holds now is believed"
+
+
+async def test_a_third_episode_goes_on_in_a_thread_of_a_watch_with_the_same_kinds_only(record: Recorded) -> None:
+    one, other = await Sweeps.of(record), await Sweeps.of(record, name="other", kinds=watches.Kinds(on=("Risk",)))
+    crash = one.crash()
+    for _ in range(2):
+        await one.see(crash)
+        await one.see()
+        await one.see()
+        crash = one.crash()
+    (opened,) = (await other.see(crash)).opened
+    assert ((await other.incident(opened)).watch_id, (await other.incident(opened)).flapping) == (other.watch.id, False)
 
 
 async def test_the_end_of_what_is_not_looked_for_any_more_claims_nothing(record: Recorded) -> None:
@@ -362,3 +424,78 @@ async def test_two_problems_on_one_subject_open_one_incident(record: Recorded) -
     sweeps = await Sweeps.of(record)
     done = await sweeps.see(sweeps.crash(), sweeps.crash("exit 2"))
     assert len(done.opened) == 1
+
+
+# --- between two sweeps
+
+
+async def test_what_is_noticed_opens_an_incident_as_a_sweep_would_and_a_sweep_keeps_it(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    problem = sweeps.crash()
+    (opened,) = (await sweeps.notice(problem)).opened
+    assert sweeps.replica.bell.rung == 1
+    assert (await sweeps.notice(problem)).seen == (opened,)
+    assert (await sweeps.see(problem)).seen == (opened,)
+    incident = await sweeps.incident(opened)
+    assert (incident.state, incident.watch_id, incident.diagnosis_wanted) == ("open", sweeps.watch.id, True)
+    assert await sweeps.replica.trail(opened) == ["incident:opened"]
+    assert await sweeps.replica.wanted() == {"parent": 1}
+
+
+async def test_what_is_noticed_changes_nothing_that_an_open_incident_says(record: Recorded) -> None:
+    """A part of the cluster shows a part of the problem: the sweeps tell how it goes on."""
+    sweeps = await Sweeps.of(record)
+    both = examples.problem(
+        examples.finding(since=sweeps.clock()), examples.finding("ServiceNoEndpoints", "web", since=sweeps.clock())
+    )
+    (opened,) = (await sweeps.see(both)).opened
+    before = await sweeps.incident(opened)
+    await sweeps.notice(sweeps.crash("exit 2"))
+    assert await sweeps.incident(opened) == before
+
+
+async def test_what_is_noticed_takes_back_that_a_sweep_did_not_find_it(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    problem = sweeps.crash()
+    (opened,) = (await sweeps.see(problem)).opened
+    assert (await sweeps.see()).resolved == ()
+    await sweeps.notice(problem)
+    assert (await sweeps.see()).resolved == ()
+    assert (await sweeps.see()).resolved == (opened,)
+
+
+async def test_nothing_that_is_noticed_calms_or_resolves_another_incident(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    other = examples.problem(examples.finding(since=sweeps.clock()), subject=model.ResourceRef("Node", "", "n", "u-n"))
+    (opened,) = (await sweeps.see(sweeps.crash())).opened
+    for _ in range(4):
+        await sweeps.notice(other)
+        await sweeps.notice()
+        sweeps.clock.advance(minutes=3)
+    incident = await sweeps.incident(opened)
+    assert (incident.state, incident.clear_sweeps) == ("open", 0)
+
+
+async def test_a_watch_that_is_paused_or_removed_meanwhile_notices_nothing(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    await sweeps.replica.pipeline.pause_watch(sweeps.watch.name, "U0ANA")
+    assert (await sweeps.notice(sweeps.crash())).opened == ()
+    await sweeps.replica.pipeline.remove_watch(sweeps.watch.name, "U0ANA")
+    assert (await sweeps.notice(sweeps.crash())).opened == ()
+
+
+async def test_of_many_who_notice_one_problem_at_once_one_opens_it(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    problem = sweeps.crash()
+    done = await asyncio.gather(*(sweeps.notice(problem) for _ in range(8)))
+    assert sum(len(each.opened) for each in done) == 1
+
+
+async def test_the_old_signal_of_a_problem_that_was_just_resolved_is_not_noticed(record: Recorded) -> None:
+    sweeps = await Sweeps.of(record)
+    problem = sweeps.crash()
+    await sweeps.see(problem)
+    await sweeps.see()
+    assert (await sweeps.see()).resolved
+    assert (await sweeps.notice(problem)).opened == ()
+    assert (await sweeps.notice(sweeps.crash())).opened != ()

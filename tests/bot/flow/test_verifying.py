@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot import errors
-from bot.domain import cards, incidents, proposals
+from bot.domain import cards, incidents, proposals, watches
 from bot.flow import verifying
 from demo.cluster import Fault, scenarios
 from k8s import detection, model
@@ -190,6 +190,15 @@ async def test_a_kind_that_is_turned_off_speaks_against_no_action(begin: worlds.
     other = await world.replica("b", rules=off)
     await other.pipeline.verify_next()
     assert (await verification(other, incident.id)).status == "verified"
+
+
+async def test_a_kind_that_is_turned_off_for_its_watch_speaks_against_no_action(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.oom(ago=45.0)], speed=20.0)
+    bot = await world.replica()
+    incident = await _killed_again(world, bot)
+    await bot.pipeline.change_kinds(worlds.CLUSTER, watches.Kinds(off=tuple(detection.KINDS)), (), worlds.ANA)
+    await bot.pipeline.verify_next()
+    assert (await verification(bot, incident.id)).status == "verified"
 
 
 async def _killed_again(world: worlds.World, bot: worlds.Replica) -> incidents.Incident:

@@ -280,6 +280,9 @@ def every_incident() -> dict[str, cards.IncidentCard]:
 PERMALINK = "https://example.slack.com/archives/C0ALERTS/p1700000000000100"
 
 
+KINDS = watches.Kinds(("LogErrors",), ("JobFailed",), {"NotReady": timedelta(minutes=10)}, {"OOMKilled": "P1"})
+
+
 def watch(**changes: Any) -> watches.Watch:
     first = watches.Watch(
         id=1,
@@ -321,7 +324,7 @@ def status(**changes: Any) -> cards.Status:
         watches=(
             cards.WatchStatus(watch(), sweep(), 1, minutes(5)),
             cards.WatchStatus(
-                watch(id=2, name="nodes", cluster="staging", scope=model.Scope(), mode="observe"),
+                watch(id=2, name="nodes", cluster="staging", scope=model.Scope(), mode="observe", kinds=KINDS),
                 sweep(status="failed", summary="", error="staging: the API server did not answer within 60 s"),
                 0,
                 None,

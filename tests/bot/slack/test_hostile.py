@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain import approvals, audit, cards, diagnoses, proposals
+from bot.domain import approvals, audit, cards, diagnoses, proposals, watches
 from bot.slack import ids
 from bot.slack.blocks import answers, home, incident, messages, modals, report, thread
 from k8s import model
@@ -153,7 +154,13 @@ def test_no_incident_makes_a_message_that_slack_refuses_or_that_mentions_anybody
 def test_no_status_makes_a_home_or_an_answer_that_slack_refuses(
     found: list[cards.IncidentCard], waiting: list[cards.ProposalCard], words: str, more: str
 ) -> None:
-    watch = building.watch(name=words, cluster=more, channel=words, scope=model.Scope((words, more) * 5, (more,)))
+    watch = building.watch(
+        name=words,
+        cluster=more,
+        channel=words,
+        scope=model.Scope((words, more) * 5, (more,)),
+        kinds=watches.Kinds((words,) * 9, (more,), {more: timedelta(seconds=7)}, {words: "P1"}),
+    )
     sweep = building.sweep(status="failed", error=more)
     page = cards.Status(
         watches=(cards.WatchStatus(watch, sweep, 10**6, building.AT), cards.WatchStatus(watch)) * 12,

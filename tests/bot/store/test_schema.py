@@ -176,12 +176,12 @@ async def test_a_new_revision_names_the_types_of_postgres(
     def write(connection: sa.Connection) -> str:
         config = schema.configuration(connection)
         config.set_main_option("version_locations", f"{Path(by_hand.__file__).parent / 'versions'}:{tmp_path}")
-        alembic.command.revision(config, "more", autogenerate=True, rev_id="0002", version_path=str(tmp_path))
-        return next(tmp_path.glob("0002*.py")).read_text()
+        alembic.command.revision(config, "more", autogenerate=True, rev_id="more", version_path=str(tmp_path))
+        return next(tmp_path.glob("more*.py")).read_text()
 
     written = await store.run(write)
     assert "sa.Column('scope', postgresql.JSONB(), nullable=False)" in written
     assert "sa.Column('cron', sa.Text(), nullable=False)" in written
     assert "import sqlmodel" in written
     assert "from sqlalchemy.dialects import postgresql" in written
-    compile(written, "0002_more.py", "exec")
+    compile(written, "more_more.py", "exec")

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
+
 from bot.domain import watches
 from bot.store import engine
 from tests.bot.store import examples
@@ -68,6 +70,31 @@ async def test_a_state_is_set_only_from_the_states_named(store: engine.Database)
         found = await tx.watches.get(watch.id)
     assert found is not None
     assert found.state == "paused"
+
+
+async def test_what_a_watch_says_of_kinds_comes_back_and_is_changed(store: engine.Database) -> None:
+    said = watches.Kinds(("LogErrors",), ("JobFailed",), {"NotReady": timedelta(seconds=90)}, {"OOMKilled": "P1"})
+    watch = await examples.watched(store, kinds=said)
+    assert watch.kinds == said
+    async with store.begin() as tx:
+        assert await tx.watches.set_kinds(watch.id, watches.Kinds(off=("Risk",)))
+        assert await tx.watches.get(watch.id) == replace(watch, kinds=watches.Kinds(off=("Risk",)))
+        assert await tx.watches.set_state(watch.id, ("active",), "removed")
+        assert not await tx.watches.set_kinds(watch.id, said)
+
+
+async def test_a_watch_of_an_older_version_says_nothing_of_kinds(store: engine.Database, postgres_url: str) -> None:
+    watch = await examples.watched(store)
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute(
+        """INSERT INTO watch (name, cluster, scope, cron, timezone, channel, mode, state, created_by, created_at)
+        SELECT 'old', cluster, scope, cron, timezone, channel, mode, state, created_by, created_at FROM watch"""
+    )
+    await connection.close()
+    async with store.begin() as tx:
+        old = await tx.watches.named("old")
+    assert old is not None
+    assert old == replace(watch, id=old.id, name="old", kinds=watches.Kinds())
 
 
 async def test_a_removed_watch_never_comes_back(store: engine.Database) -> None:

@@ -103,17 +103,17 @@ async def test_rights_are_taken_and_given_back(start: Start, raw: Raw) -> None:
 
 async def test_a_right_in_one_namespace_is_none_in_another(start: Start, raw: Raw) -> None:
     cluster = await start([scenarios.crash_loop()])
-    cluster.apply(scenarios.config_map("settings", "payments"))
-    path = "/api/v1/namespaces/payments/configmaps/settings"
+    cluster.apply(scenarios.secret("settings", "payments"))
+    path = "/api/v1/namespaces/payments/secrets/settings"
     assert (await raw(cluster, "GET", path, user="reader")).status == 403
-    cluster.allow("reader", "get", "configmaps", "payments")
+    cluster.allow("reader", "get", "secrets", "payments")
     assert (await raw(cluster, "GET", path, user="reader")).status == 200
-    assert (await raw(cluster, "GET", "/api/v1/namespaces/web/configmaps/settings", user="reader")).status == 403
+    assert (await raw(cluster, "GET", "/api/v1/namespaces/web/secrets/settings", user="reader")).status == 403
 
 
 async def test_neither_identity_sees_what_its_role_does_not_name(start: Start, raw: Raw) -> None:
     cluster = await start([scenarios.crash_loop()])
-    for path in ("secrets", "configmaps", "services", "resourcequotas"):
+    for path in ("secrets", "configmaps", "limitranges", "serviceaccounts"):
         assert (await raw(cluster, "GET", f"/api/v1/namespaces/payments/{path}", user="reader")).status == 403
     for path in ("nodes", "events", "secrets"):
         assert (await raw(cluster, "GET", f"/api/v1/{path}", user="writer")).status == 403

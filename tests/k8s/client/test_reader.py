@@ -67,6 +67,20 @@ async def test_a_list_that_puts_its_metadata_last_is_read_as_well(
     assert server.seen[0].path == "/api/v1/namespaces/payments/pods"
 
 
+async def test_of_metadata_nothing_else_is_asked_for_and_nothing_else_kept(
+    server: servers.Server, cluster: reader.Reader
+) -> None:
+    async def whole(_: web.Request) -> web.StreamResponse:
+        return web.json_response(named("app", data={"PASSWORD": "x"}))
+
+    server.answer = whole
+    found = await cluster.metadata(model.ResourceRef("Secret", "payments", "app"))
+    assert found == {"metadata": {"name": "app", "namespace": "payments"}}
+    (seen,) = server.seen
+    assert seen.path == "/api/v1/namespaces/payments/secrets/app"
+    assert seen.headers["Accept"] == "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
 async def test_a_list_without_metadata_has_one_page(server: servers.Server, cluster: reader.Reader) -> None:
     server.answer = servers.always({"items": [named("a")]})
     assert await cluster.names("pods") == ["a"]

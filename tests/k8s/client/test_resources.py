@@ -26,6 +26,15 @@ from k8s.client import resources
             "/apis/autoscaling/v2/namespaces/a/horizontalpodautoscalers/b",
         ),
         ("PodDisruptionBudget", "a", "", "", "/apis/policy/v1/namespaces/a/poddisruptionbudgets"),
+        ("endpointslices", "a", "", "", "/apis/discovery.k8s.io/v1/namespaces/a/endpointslices"),
+        ("IngressClass", "ignored", "nginx", "", "/apis/networking.k8s.io/v1/ingressclasses/nginx"),
+        (
+            "validatingwebhookconfigurations",
+            "",
+            "",
+            "",
+            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+        ),
     ],
 )
 def test_the_path_of_a_resource(kind: str, namespace: str | None, name: str, subresource: str, path: str) -> None:
@@ -33,8 +42,8 @@ def test_the_path_of_a_resource(kind: str, namespace: str | None, name: str, sub
 
 
 def test_a_kind_outside_of_the_table_is_a_mistake_of_ours() -> None:
-    with pytest.raises(LookupError, match="Secret"):
-        resources.named("Secret")
+    with pytest.raises(LookupError, match="Unicorn"):
+        resources.named("Unicorn")
 
 
 @pytest.mark.parametrize(

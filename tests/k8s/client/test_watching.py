@@ -207,3 +207,32 @@ async def test_odd_objects_of_a_list_do_no_harm(cluster: SimulatedCluster, sourc
     async with followed(stream) as picture:
         await until(lambda: picture.names == ["a", "b", "c"])
     assert stream.odd == 0
+
+
+async def test_what_the_consumer_does_not_want_of_an_object_is_never_kept(
+    cluster: SimulatedCluster, source: connection.Connection
+) -> None:
+    def keep(found: objects.Pod) -> objects.Pod:
+        return objects.Pod(metadata=objects.Meta(name=found.metadata.name, uid=found.metadata.uid))
+
+    async with followed(of(source, keep=keep)) as picture:
+        await until(lambda: picture.names == ["a", "b", "c"])
+        cluster.patch("pods", "a", "payments", {"metadata": {"labels": {"tier": "web"}}})
+        cluster.apply(bare("d"))
+        cluster.delete("pods", "b", "payments", grace=0)
+        await until(lambda: picture.names == ["a", "c", "d"])
+        assert all(each.spec.scheduling_gates is None for each in picture.objects.values())
+
+
+async def test_a_stream_that_has_no_right_says_so_until_it_has_it(
+    cluster: SimulatedCluster, source: connection.Connection
+) -> None:
+    cluster.forbid("reader", "watch", "pods")
+    stream = of(source)
+    async with followed(stream):
+        await until(lambda: stream.refused)
+        assert stream.state.phase == "waiting"
+        assert stream.last_listed is not None
+        cluster.allow("reader", "watch", "pods")
+        await until(lambda: stream.state.phase == "watching")
+        assert not stream.refused

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from k8s import detection, model, objects
+from k8s import detection, model, objects, surroundings
 
 NOW = datetime(2026, 3, 14, 3, 0, tzinfo=UTC)
 """When every snapshot of these tests was taken."""
@@ -24,6 +24,18 @@ _TYPES: Mapping[str, Any] = {
     "jobs": list[objects.Job],
     "cronjobs": list[objects.CronJob],
     "events": list[objects.Event],
+    "services": list[surroundings.Service],
+    "endpointslices": list[surroundings.EndpointSlice],
+    "ingresses": list[surroundings.Ingress],
+    "ingressclasses": list[surroundings.IngressClass],
+    "persistentvolumeclaims": list[surroundings.Claim],
+    "storageclasses": list[surroundings.StorageClass],
+    "resourcequotas": list[surroundings.Quota],
+    "horizontalpodautoscalers": list[surroundings.Autoscaler],
+    "poddisruptionbudgets": list[surroundings.Budget],
+    "validatingwebhookconfigurations": list[surroundings.WebhookConfiguration],
+    "mutatingwebhookconfigurations": list[surroundings.WebhookConfiguration],
+    "secrets": list[surroundings.TlsSecret],
 }
 
 
@@ -249,3 +261,107 @@ def node_condition(kind: str, status: str, *, since: float = 300, reason: str = 
 def whole(*pods: Json, ready: int = 1) -> dict[str, list[Json]]:
     """These pods with the ReplicaSet web-7d9f and the Deployment web above them, of which `ready` of 2 are ready."""
     return {"pods": list(pods), "replicasets": [replicaset(ready=ready)], "deployments": [deployment(ready=ready)]}
+
+
+# --- StatefulSets, DaemonSets, CronJobs, autoscalers, budgets -------------------------------------------------------
+
+
+def statefulset(name: str = "db", *, replicas: int = 3, ready: int = 3, made: int | None = None, **more: Any) -> Json:
+    """A StatefulSet whose update is complete; `more` goes to its specification."""
+    return {
+        "metadata": meta(name, generation=1),
+        "spec": {"replicas": replicas, "serviceName": "", "podManagementPolicy": "OrderedReady"} | more,
+        "status": {
+            "observedGeneration": 1,
+            "replicas": replicas if made is None else made,
+            "readyReplicas": ready,
+            "currentRevision": "db-1",
+            "updateRevision": "db-1",
+            "updatedReplicas": replicas,
+        },
+    }
+
+
+def ordinal(number: int, *, ready: bool = True, since: float = 600, revision: str = "db-1", **more: Any) -> Json:
+    """A pod of the StatefulSet db."""
+    owner = controlled("StatefulSet", "db")
+    labels = {"controller-revision-hash": revision}
+    return pod(f"db-{number}", [running(ready=ready)], owner=owner, since=since, labels=labels, **more)
+
+
+def daemonset(
+    name: str = "agent",
+    *,
+    desired: int = 3,
+    ready: int = 3,
+    made: int | None = None,
+    updated: int | None = None,
+    misscheduled: int = 0,
+    **spec: Any,
+) -> Json:
+    return {
+        "metadata": meta(name, generation=1),
+        "spec": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}} | spec,
+        "status": {
+            "observedGeneration": 1,
+            "desiredNumberScheduled": desired,
+            "currentNumberScheduled": desired if made is None else made,
+            "updatedNumberScheduled": desired if updated is None else updated,
+            "numberReady": ready,
+            "numberAvailable": ready,
+            "numberUnavailable": desired - ready,
+            "numberMisscheduled": misscheduled,
+        },
+    }
+
+
+def daemon(node: str, *, ready: bool = True, since: float = 900, **more: Any) -> Json:
+    """The pod of the DaemonSet agent on a node."""
+    owner = controlled("DaemonSet", "agent")
+    return pod(f"agent-{node}", [running(ready=ready)], owner=owner, node=node, since=since, **more)
+
+
+def cronjob(name: str = "report", *, spec: Json | None = None, status: Json | None = None, **more: Any) -> Json:
+    """One that is due at 03:00 every day; `more` goes to its metadata."""
+    return {
+        "metadata": meta(name, **({"age": 30 * 86_400} | more)),
+        "spec": {"schedule": "0 3 * * *"} | (spec or {}),
+        "status": status or {},
+    }
+
+
+def autoscaler(
+    *conditions: Json, current: int = 2, most: int = 10, spec: Json | None = None, status: Json | None = None
+) -> Json:
+    """The HorizontalPodAutoscaler web of the Deployment web."""
+    target = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}
+    return {
+        "metadata": meta("web"),
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": most} | (spec or {}),
+        "status": {"currentReplicas": current, "desiredReplicas": current, "conditions": list(conditions)}
+        | (status or {}),
+    }
+
+
+def budget(
+    name: str = "web", *, healthy: int = 2, desired: int = 2, expected: int = 2, allowed: int = 0, **spec: Any
+) -> Json:
+    """A PodDisruptionBudget of the pods with app=web, that allows nothing since 20 minutes."""
+    refuses = {"type": "DisruptionAllowed", "status": "False", "reason": "InsufficientPods"}
+    return {
+        "metadata": meta(name),
+        "spec": {"minAvailable": desired, "selector": {"matchLabels": {"app": "web"}}} | spec,
+        "status": {
+            "observedGeneration": 1,
+            "disruptionsAllowed": allowed,
+            "currentHealthy": healthy,
+            "desiredHealthy": desired,
+            "expectedPods": expected,
+            "conditions": [refuses | {"lastTransitionTime": ago(1200)}],
+        },
+    }
+
+
+def cordoned(name: str = "node-a", *, since: float = 900) -> Json:
+    taint = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "timeAdded": ago(since)}
+    return node(name, spec={"unschedulable": True, "taints": [taint]})

@@ -5,8 +5,10 @@ The table is asked for completeness (`test_examples.py`), and by checks over the
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from k8s import model
+from tests.k8s.detectors import around, trends
 from tests.k8s.detectors import builders as b
 
 
@@ -37,6 +39,53 @@ _YOUNG = b.pod(
 )
 _STUCK = b.progressing("False", "ProgressDeadlineExceeded", since=120)
 _ROLLING = b.progressing("True", "ReplicaSetUpdated", since=120)
+
+
+def _creating(*, since: float = 600, reason: str = "FailedMount", **times: Any) -> dict[str, list[b.Json]]:
+    """A pod that is being created, and why it cannot be."""
+    pod = b.pod(statuses=[b.waiting("ContainerCreating")], phase="Pending", since=since)
+    said = 'MountVolume.SetUp failed for volume "settings" : configmap "web-settings" not found'
+    return {"pods": [pod], "events": [b.event(pod, "Pod", reason, said, **times)]}
+
+
+def _probed(status: b.Json, probe: str = "Liveness", *, failures: int = 6) -> model.Snapshot:
+    pod = b.pod(statuses=[status])
+    said = f"{probe} probe failed: HTTP probe failed with statuscode: 500"
+    told = b.event(pod, "Pod", "Unhealthy", said, container="app", count=failures, lastTimestamp=b.ago(62))
+    return b.snapshot(pods=[pod], events=[told])
+
+
+def _evicted(*, ready: int) -> model.Snapshot:
+    owner = b.controlled("ReplicaSet", "cache-5c8b")
+    pod = b.pod("cache-5c8b-old", [], owner=owner, phase="Failed", ready=False, since=300)
+    pod["status"] |= {"reason": "Evicted", "message": "The node was low on resource: memory. "}
+    return b.snapshot(
+        pods=[pod],
+        replicasets=[b.replicaset("cache-5c8b", deployment="cache", ready=ready)],
+        deployments=[b.deployment("cache", ready=ready)],
+    )
+
+
+def _cronjobs(cronjob: b.Json, *runs: b.Json) -> model.Snapshot:
+    return b.snapshot(cronjobs=[cronjob], jobs=list(runs))
+
+
+def _autoscaled(*conditions: b.Json, current: int = 10) -> model.Snapshot:
+    return b.snapshot(horizontalpodautoscalers=[b.autoscaler(*conditions, current=current)])
+
+
+def _draining(*pods: b.Json, budget: b.Json | None = None, node: b.Json | None = None) -> model.Snapshot:
+    return b.snapshot(pods=list(pods), poddisruptionbudgets=[budget or b.budget()], nodes=[node or b.cordoned()])
+
+
+def _limited(reason: str, *, since: float = 2400) -> b.Json:
+    return b.node_condition("ScalingLimited", "True", reason=reason, since=since)
+
+
+_KILLED = b.waiting("CrashLoopBackOff", restarts=4, lastState=b.ended(137))
+_WEB_POD = b.pod(labels={"app": "web"})
+_FAILED_RUN = b.job(conditions=[b.job_failed()], cronjob="report")
+_DUE = {"lastScheduleTime": b.ago(600), "lastSuccessfulTime": b.ago(4 * 86_400)}
 
 EXAMPLES: Mapping[str, Example] = {
     "CrashLoopBackOff": Example(
@@ -79,6 +128,15 @@ EXAMPLES: Mapping[str, Example] = {
             pods=[b.pod(statuses=[b.waiting("PodInitializing")], phase="Pending", inits=[b.crashed("migrate")])]
         ),
         look_alikes={
+            "an init container whose first failure is tried again": b.snapshot(
+                pods=[
+                    b.pod(
+                        statuses=[b.waiting("PodInitializing")],
+                        phase="Pending",
+                        inits=[b.running("migrate", ready=False, state=b.ended(1, finished=0))],
+                    )
+                ]
+            ),
             "an init container at work": b.snapshot(
                 pods=[
                     b.pod(
@@ -157,4 +215,105 @@ EXAMPLES: Mapping[str, Example] = {
             ),
         },
     ),
+    "StuckCreating": Example(
+        broken=b.snapshot(**_creating()),
+        look_alikes={
+            "a pod without a failure": b.snapshot(pods=_creating()["pods"]),
+            "a slow pull after a mount that failed in passing": b.snapshot(**_creating(lastTimestamp=b.ago(1000))),
+            "a pod that runs": b.snapshot(pods=[b.pod()], events=_creating()["events"]),
+        },
+    ),
+    "LivenessRestarts": Example(
+        broken=_probed(_KILLED),
+        look_alikes={
+            "a process that ends by itself": b.snapshot(pods=[b.pod(statuses=[b.crashed()])]),
+            "a readiness probe": _probed(_KILLED, "Readiness"),
+            "a failure that was not enough to kill": _probed(_KILLED, failures=2),
+            "killed for its memory": _probed(_KILLED | {"lastState": b.ended(137, "OOMKilled")}),
+            "restarts long ago and stable since": _probed(
+                b.running(restarts=9, lastState=b.ended(137, started=7300, finished=7200))
+            ),
+        },
+    ),
+    "Evicted": Example(
+        broken=_evicted(ready=1),
+        look_alikes={
+            "its owner is whole again": _evicted(ready=2),
+            "a pod that failed by itself": b.snapshot(pods=[b.pod(statuses=[], phase="Failed", ready=False)]),
+        },
+    ),
+    "StuckTerminating": Example(
+        broken=b.snapshot(
+            nodes=[b.node()],
+            pods=[b.pod(statuses=[], deletionTimestamp=b.ago(400), finalizers=["example.com/backup"])],
+        ),
+        look_alikes={
+            "within its grace": b.snapshot(pods=[b.pod(deletionTimestamp=b.ago(-20), finalizers=["example.com/x"])]),
+            "finalizers of what is not deleted": b.snapshot(pods=[b.pod(finalizers=["example.com/x"])]),
+        },
+    ),
+    "StatefulSetStuck": Example(
+        broken=b.snapshot(statefulsets=[b.statefulset(ready=0, made=1)], pods=[b.ordinal(0, ready=False)]),
+        look_alikes={
+            "all made, one not ready": b.snapshot(
+                statefulsets=[b.statefulset(ready=2)], pods=[b.ordinal(0), b.ordinal(1), b.ordinal(2, ready=False)]
+            ),
+            "made in parallel": b.snapshot(
+                statefulsets=[b.statefulset(ready=0, made=1, podManagementPolicy="Parallel")],
+                pods=[b.ordinal(0, ready=False)],
+            ),
+            "scaled to zero": b.snapshot(statefulsets=[b.statefulset(replicas=0, ready=0, serviceName="nowhere")]),
+        },
+    ),
+    "DaemonSetIncomplete": Example(
+        broken=b.snapshot(
+            daemonsets=[b.daemonset(ready=2)], pods=[b.daemon("node-a", ready=False)], nodes=[b.node("node-a")]
+        ),
+        look_alikes={
+            "a cordoned node": b.snapshot(
+                daemonsets=[b.daemonset(ready=2)], pods=[b.daemon("node-a", ready=False)], nodes=[b.cordoned("node-a")]
+            ),
+            "a node that was tainted later": b.snapshot(
+                daemonsets=[b.daemonset(desired=2, ready=2, misscheduled=1)],
+                pods=[b.daemon("node-a")],
+                nodes=[b.node("node-a", spec={"taints": [{"key": "gpu", "effect": "NoSchedule"}]})],
+            ),
+            "a rollout within maxUnavailable": b.snapshot(
+                daemonsets=[b.daemonset(ready=2, updated=1)],
+                pods=[b.daemon("node-a", ready=False, since=400)],
+                nodes=[b.node("node-a")],
+            ),
+        },
+    ),
+    "CronJobBroken": Example(
+        broken=_cronjobs(b.cronjob(status=_DUE), _FAILED_RUN),
+        look_alikes={
+            "suspended on purpose": _cronjobs(b.cronjob(status=_DUE, spec={"suspend": True}), _FAILED_RUN),
+            "a single failed run": _cronjobs(
+                b.cronjob(status=_DUE | {"lastSuccessfulTime": b.ago(86_500)}), _FAILED_RUN
+            ),
+            "a new one": _cronjobs(b.cronjob(age=60)),
+        },
+    ),
+    "HPABroken": Example(
+        broken=_autoscaled(b.node_condition("ScalingActive", "False", reason="FailedGetResourceMetric")),
+        look_alikes={
+            "at its minimum": _autoscaled(_limited("TooFewReplicas"), current=1),
+            "its target is scaled to zero": _autoscaled(
+                b.node_condition("ScalingActive", "False", reason="ScalingDisabled"), current=0
+            ),
+            "at its maximum for a while": _autoscaled(_limited("TooManyReplicas", since=1799)),
+        },
+    ),
+    "PDBBlocking": Example(
+        broken=_draining(_WEB_POD),
+        look_alikes={
+            "no node is cordoned": _draining(_WEB_POD, node=b.node()),
+            "a node that was only cordoned": _draining(_WEB_POD, b.pod("api-1", labels={"app": "api"})),
+            "a budget with room": _draining(_WEB_POD, budget=b.budget(allowed=1)),
+            "a pod of another node": _draining(b.pod(labels={"app": "web"}, node="node-b")),
+        },
+    ),
+    **{kind: Example(*both) for kind, both in around.EXAMPLES.items()},
+    **{kind: Example(*both) for kind, both in trends.EXAMPLES.items()},
 }

@@ -12,6 +12,9 @@ _LOOK_ALIKES = [
 ]
 
 
+EVERYTHING = detection.Options(enabled=frozenset(detection.KINDS))
+
+
 def test_every_kind_has_its_example_and_a_look_alike() -> None:
     assert set(examples.EXAMPLES) == set(detection.KINDS)
     assert [kind for kind, example in examples.EXAMPLES.items() if not example.look_alikes] == []
@@ -19,18 +22,18 @@ def test_every_kind_has_its_example_and_a_look_alike() -> None:
 
 @pytest.mark.parametrize("kind", detection.KINDS)
 def test_the_example_shows_its_kind_with_the_defaults_of_the_catalogue(kind: str) -> None:
-    found = detection.detect(examples.EXAMPLES[kind].broken)
+    found = detection.detect(examples.EXAMPLES[kind].broken, EVERYTHING)
     assert not found.errors
-    finding = next(finding for finding in found.findings if finding.kind == kind)
+    finding = next(finding for finding in (*found.findings, *found.risks) if finding.kind == kind)
     assert finding.severity == detection.KINDS[kind].severity
     assert finding.grace == detection.KINDS[kind].grace
     assert finding.message.endswith(".")
     assert finding.cause
-    assert kind in found.problems[0].kinds
+    assert (kind in found.problems[0].kinds) != detection.report_only(kind)
 
 
 @pytest.mark.parametrize(("kind", "snapshot"), _LOOK_ALIKES)
 def test_a_look_alike_is_silent(kind: str, snapshot: model.Snapshot) -> None:
-    found = detection.detect(snapshot)
+    found = detection.detect(snapshot, EVERYTHING)
     assert not found.errors
-    assert kind not in {finding.kind for finding in found.findings}
+    assert kind not in {finding.kind for finding in (*found.findings, *found.risks)}

@@ -24,8 +24,10 @@ def test_an_init_container_that_crashes_is_not_also_a_crash_loop() -> None:
     assert b.findings("CrashLoopBackOff", pods=[_pod(b.crashed("migrate"))]) == []
 
 
-def test_the_first_failing_end_counts_at_once() -> None:
-    assert len(b.findings("InitFailing", pods=[_pod(b.running("migrate", ready=False, state=b.ended(1)))])) == 1
+@pytest.mark.parametrize(("restarts", "found"), [(0, 0), (1, 1)])
+def test_the_second_failing_end_counts_at_once_and_the_first_is_only_tried_again(restarts: int, found: int) -> None:
+    init = b.running("migrate", ready=False, restarts=restarts, state=b.ended(1))
+    assert len(b.findings("InitFailing", pods=[_pod(init)])) == found
 
 
 def test_one_that_runs_again_after_two_failures_is_still_failing() -> None:

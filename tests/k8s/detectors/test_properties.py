@@ -1,5 +1,6 @@
 """Whatever a cluster sends, detection does not raise, does not depend on order, and healthy objects change nothing."""
 
+import copy
 import dataclasses
 import functools
 import random
@@ -11,9 +12,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from k8s import detection, folding, indexing, model, objects
+from k8s import detection, folding, history, indexing, model, objects, slimming, surroundings, usage
+from tests.k8s.detectors import around, examples
 from tests.k8s.detectors import builders as b
-from tests.k8s.detectors import examples
 
 _WORDS = st.sampled_from(
     [
@@ -21,6 +22,8 @@ _WORDS = st.sampled_from(
         *("CrashLoopBackOff", "ErrImagePull", "CreateContainerConfigError", "OOMKilled", "StartError", "Completed"),
         *("Ready", "PodScheduled", "Unschedulable", "SchedulingGated", "Progressing", "ReplicaFailure", "Available"),
         *("BackOff", "Unhealthy", "FailedCreate", "ProgressDeadlineExceeded", "MemoryPressure", "KernelDeadlock"),
+        *("Service", "PersistentVolumeClaim", "exceeded quota: compute, requested: pods=1", "tls.crt", "10", "fast"),
+        *("ProvisioningFailed", "Lost", "Fail", "Ignore", "kubernetes.io/service-name", "app=web", "compute", "hook"),
         *("Pod", "ReplicaSet", "Deployment", "Job", "CronJob", "Node", "StatefulSet", "app", "web", "shop", "uid-web"),
         *("Readiness probe failed: no", "exceeded quota: x", 'secret "a" not found', "3 Insufficient cpu", "{app}"),
         *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-03-14T02:59:00Z", "2026-03-14", "not a time"),
@@ -46,6 +49,19 @@ _LISTS: Mapping[str, type[objects.Object]] = {
     "jobs": objects.Job,
     "cronjobs": objects.CronJob,
     "events": objects.Event,
+    "services": surroundings.Service,
+    "endpointslices": surroundings.EndpointSlice,
+    "ingresses": surroundings.Ingress,
+    "ingressclasses": surroundings.IngressClass,
+    "persistentvolumeclaims": surroundings.Claim,
+    "storageclasses": surroundings.StorageClass,
+    "resourcequotas": surroundings.Quota,
+    "horizontalpodautoscalers": surroundings.Autoscaler,
+    "poddisruptionbudgets": surroundings.Budget,
+    "validatingwebhookconfigurations": surroundings.WebhookConfiguration,
+    "mutatingwebhookconfigurations": surroundings.WebhookConfiguration,
+    "secrets": surroundings.TlsSecret,
+    "podmetrics": usage.PodMetrics,
 }
 
 
@@ -60,6 +76,8 @@ def _value(annotation: Any) -> st.SearchStrategy[Any]:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is list:
         return st.lists(_value(arguments[0]), max_size=2)
+    if origin is tuple:
+        return st.lists(_value(arguments[0]), max_size=2).map(tuple)
     if origin is dict:
         return st.dictionaries(_TEXTS, _value(arguments[1]), max_size=2)
     if arguments:
@@ -81,7 +99,9 @@ _EXAMPLES = st.sampled_from(_ALL_EXAMPLES)
 
 
 def _joined(*snapshots: model.Snapshot) -> model.Snapshot:
-    return _snapshot({name: [item for snapshot in snapshots for item in getattr(snapshot, name)] for name in _LISTS})
+    lists = {name: [item for snapshot in snapshots for item in getattr(snapshot, name)] for name in _LISTS}
+    past = functools.reduce(history.History.with_changes, (snapshot.past for snapshot in snapshots))
+    return dataclasses.replace(_snapshot(lists), past=past)
 
 
 @st.composite
@@ -99,7 +119,7 @@ def _mutated(draw: st.DrawFn) -> model.Snapshot:
                 lists[name].append(msgspec.convert(tree, type=kind))
             except msgspec.ValidationError:
                 continue
-    return _snapshot(lists)
+    return dataclasses.replace(_snapshot(lists), past=example.past)
 
 
 def _mutate(draw: st.DrawFn, tree: Any) -> None:
@@ -117,11 +137,15 @@ def _mutate(draw: st.DrawFn, tree: Any) -> None:
         return
 
 
+EVERYTHING = detection.Options(enabled=frozenset(detection.KINDS))
+
+
 def _check(snapshot: model.Snapshot) -> None:
-    found = detection.detect(snapshot)
+    found = detection.detect(snapshot, EVERYTHING)
     assert found.errors == {}
     assert sum(len(problem.findings) for problem in found.problems) <= len(found.findings)
-    for finding in found.findings:
+    assert len({str(problem.subject) for problem in found.problems}) == len(found.problems)
+    for finding in (*found.findings, *found.risks):
         assert finding.kind in detection.KINDS
         assert finding.since <= b.NOW
         assert finding.message.endswith(".")
@@ -140,6 +164,21 @@ def test_no_object_however_mutated_breaks_a_detector_off(snapshot: model.Snapsho
     _check(snapshot)
 
 
+@settings(deadline=None, max_examples=150)
+@given(_SNAPSHOTS | _mutated())
+def test_what_a_sweep_does_not_keep_of_pods_is_missed_by_no_detector(snapshot: model.Snapshot) -> None:
+    slim = slimming.Slimming()
+    pods = copy.deepcopy(list(snapshot.pods))
+    for pod in pods:
+        slim.pod(pod)
+    seen = dataclasses.replace(snapshot, pods=pods)
+    assert detection.detect(seen, EVERYTHING) == detection.detect(snapshot, EVERYTHING)
+
+
+def _told(found: detection.Detection) -> list[tuple[str, str, tuple[str, ...]]]:
+    return sorted((str(problem.subject), problem.severity, problem.kinds) for problem in found.problems)
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.lists(_EXAMPLES, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_neither_the_order_of_objects_nor_of_findings_matters(
@@ -147,10 +186,14 @@ def test_neither_the_order_of_objects_nor_of_findings_matters(
 ) -> None:
     ordered = _joined(*chosen)
     found = detection.detect(ordered)
-    pods, findings = list(ordered.pods), list(found.findings)
-    shuffler.shuffle(pods)
+    findings = list(found.findings)
     shuffler.shuffle(findings)
-    assert detection.detect(dataclasses.replace(ordered, pods=pods)) == found
+    lists = {name: list(getattr(ordered, name)) for name in _LISTS}
+    for items in lists.values():
+        shuffler.shuffle(items)
+    assert detection.detect(dataclasses.replace(ordered, pods=lists["pods"])) == found
+    shuffled = dataclasses.replace(_snapshot(lists), past=ordered.past)
+    assert _told(detection.detect(shuffled)) == _told(found)
     assert folding.fold(findings, indexing.Index(ordered)) == found.problems
 
 
@@ -164,6 +207,12 @@ def test_healthy_objects_never_change_the_findings(example: model.Snapshot, numb
         statefulsets=[b.deployment("well-db", replicas=number, ready=number)],
         nodes=[b.node("node-w")],
         jobs=[b.job("well-job")],
+        services=[around.service("unhurt", {"app": "unhurt"})],
+        endpointslices=[around.endpoints(True, of="unhurt")],
+        ingresses=[around.ingress("unhurt", to="unhurt")],
+        persistentvolumeclaims=[around.claim("unhurt", phase="Bound")],
+        resourcequotas=[around.quota("unhurt", hard={"pods": "9"}, used={"pods": "1"})],
+        validatingwebhookconfigurations=[around.webhook("unhurt", name="unhurt")],
     )
     found, alone = detection.detect(_joined(example, healthy)), detection.detect(example)
     assert (found.findings, found.problems) == (alone.findings, alone.problems)

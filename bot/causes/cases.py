@@ -1,0 +1,129 @@
+"""Cases: what every rule asks of a problem and its dossier, and the verdict that it gives.
+
+Kept in one place, so that all rules mean the same by "the last rollout is suspected" and say it in the same words.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain import diagnoses
+from k8s import model, objects
+
+RECENT = timedelta(minutes=30)
+"""A rollout that began this shortly before the failure (or after which nothing was well) is suspected of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One problem with its dossier, and the questions that the rules ask of them."""
+
+    problem: model.Problem
+    dossier: diagnoses.Dossier
+    now: datetime
+
+    @property
+    def finding(self) -> model.Finding:
+        return self.problem.primary
+
+    @property
+    def restarts(self) -> int:
+        told = self.finding.facts.get("restarts", "")
+        return int(told) if told.isascii() and told.isdigit() else 0
+
+    def fact(self, name: str) -> str:
+        return self.dossier.facts.get(name, "")
+
+    def cite(self, *sources: diagnoses.Source) -> str:
+        """` [E2]` for the first of these sources that there is evidence from; empty where there is none."""
+        for source in sources:
+            piece = self.dossier.of(source)
+            if piece is not None:
+                return f" [{piece.label}]"
+        return ""
+
+    def found(self, *sources: diagnoses.Source) -> str:
+        """The finding's own words as a sentence that cites the first of these sources that there is evidence from."""
+        return f"{self.finding.message.rstrip('.')}{self.cite(*sources)}."
+
+    @property
+    def changes(self) -> list[str]:
+        return [line for line in self.fact("rollout_diff").splitlines() if line]
+
+    @property
+    def some_changes(self) -> str:
+        """What the last rollout changed, as much of it as fits in a sentence."""
+        return "; ".join(self.changes[:3])
+
+    def changed(self, *words: str) -> str:
+        """The first change of the last rollout that mentions one of these words; empty where none does."""
+        lowered = [word.lower() for word in words if word]
+        return next((line for line in self.changes if any(word in line.lower() for word in lowered)), "")
+
+    @property
+    def rolled_out(self) -> datetime | None:
+        return objects.moment(self.fact("rollout_at"))
+
+    @property
+    def suspected(self) -> bool:
+        """Whether the last rollout changed something and began shortly before the failure did."""
+        began = self.rolled_out
+        if not self.changes or began is None:
+            return False
+        return -timedelta(minutes=2) <= self.problem.since - began <= RECENT
+
+    @property
+    def rollout_told(self) -> str:
+        """`revision 7, rolled out 6 min before the first failure`, as far as it is known."""
+        began = self.rolled_out
+        revision = self.fact("rollout_revision")
+        if began is None:
+            return f"revision {revision}"
+        before = self.problem.since - began
+        if before < timedelta(minutes=1):
+            return f"revision {revision}, rolled out just before the first failure"
+        return f"revision {revision}, rolled out {_span(before)} before the first failure"
+
+    def began_with(self, changes: str = "") -> str:
+        """A sentence that suspects the last rollout by its time, naming these changes of it (else its first ones)."""
+        changed = changes or self.some_changes
+        return f"It began with {self.rollout_told}, which changed: {changed}{self.cite('rollout')}."
+
+    def last_rollout(self, did: str, change: str) -> str:
+        """A sentence that blames one change of the last rollout: it `did` this."""
+        return f"The last rollout {did}: {change} ({self.rollout_told}){self.cite('rollout')}."
+
+    def undo(self, why: str) -> tuple[diagnoses.Candidate, ...]:
+        """An undo to the newest revision that was healthy, where there is one."""
+        healthy = self.fact("healthy_revision")
+        if self.problem.subject.kind != "Deployment" or not healthy:
+            return ()
+        return (diagnoses.Candidate(model.RolloutUndo(self.problem.subject, int(healthy)), why),)
+
+    @property
+    def no_undo(self) -> str:
+        """Said where a rollout is to blame and nothing healthy can be put back. Only of a Deployment that is known."""
+        if self.problem.subject.kind != "Deployment":
+            return ""
+        return "" if self.fact("healthy_revision") else " No earlier revision is known to have been healthy."
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule makes of a case. `cause` carries its evidence as `[E2]`; it is redacted by whoever asked the rule."""
+
+    cause: str
+    confidence: diagnoses.Confidence
+    reason: str
+    next_step: str
+    candidates: tuple[diagnoses.Candidate, ...] = ()
+
+
+Rule = Callable[[Case], Verdict]
+
+
+def _span(length: timedelta) -> str:
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} d"

@@ -1,0 +1,121 @@
+"""Containers that keep ending: by themselves, or because the kubelet ends them for a probe.
+
+No rule here speaks for a restart: the kubelet restarts such a container all the time.
+"""
+
+from bot.causes import cases
+from k8s import phrases
+
+_NO_RESTART = "A restart does not help: the kubelet restarts it all the time."
+
+
+def crash(case: cases.Case) -> cases.Verdict:
+    """A process that ends by itself: its last words, and what took from it what it asks for."""
+    if case.finding.facts.get("probe"):
+        return _killed(case)
+    line, missing = case.fact("error_line"), case.fact("missing_name")
+    cause = _last_words(case, line)
+    changed = case.changed(missing) if missing else ""
+    if changed:
+        return _taken_away(case, cause, missing, changed)
+    if case.suspected:
+        return cases.Verdict(
+            f"{cause} {case.began_with()}",
+            "medium",
+            "the crashes began with the last rollout, but the log does not name what it changed",
+            f"Undo the rollout if the change is not needed at once, and look at the log.{case.no_undo}",
+            case.undo("the crashes began with this rollout"),
+        )
+    if missing:
+        return cases.Verdict(
+            f"{cause} It asks for {missing}, which it is not given.",
+            "medium",
+            "the log names what is missing; no rollout explains since when",
+            f"Give {missing} to the container. {_NO_RESTART}",
+        )
+    return cases.Verdict(
+        cause,
+        "medium" if line else "low",
+        "the log tells how it ends, not what changed" if line else "there is no telling line in the log",
+        f"Read the log in the thread. {_NO_RESTART}",
+    )
+
+
+def _last_words(case: cases.Case, line: str) -> str:
+    """How the container ends, and the line of its log that tells why."""
+    code = case.finding.facts.get("exit_code", "")
+    words = f"exits with code {code}" if code else "keeps ending"
+    seen = case.cite("previous-log", "log")
+    told = f": {line}{seen}" if line else f"{case.cite('status')}, and its log does not say why{seen}"
+    return f"Container {case.finding.container or 'of the pod'} {words}{told}."
+
+
+def _taken_away(case: cases.Case, cause: str, missing: str, changed: str) -> cases.Verdict:
+    """The last rollout changed the very name that the log asks for."""
+    if changed.endswith("removed"):
+        did, step = "took it away", f"then put {missing} back in the manifest that it came from"
+        why = f"it brings {missing} back, which the crashing process asks for"
+    else:
+        did, step = "changed just that", f"and see to it that {missing} has a value where it comes from"
+        why = f"the earlier revision ran without this change of {missing}"
+    return cases.Verdict(
+        f"{cause} {case.last_rollout('changed just that', changed)}",
+        "high",
+        f"the log names what is missing, and the last rollout {did}",
+        f"Undo the rollout, {step}.{case.no_undo}",
+        case.undo(why),
+    )
+
+
+def _killed(case: cases.Case) -> cases.Verdict:
+    """A container that the kubelet ends again and again for a probe: how it then ends is the probe's doing."""
+    probe, answer = case.finding.facts["probe"], case.finding.facts.get("answer", "")
+    fails = f'fails with "{answer.rstrip(".")}"' if answer else "fails"
+    again = f", {phrases.counted(case.restarts, 'restart')} so far" if case.restarts else ""
+    cause = f"The kubelet keeps restarting container {case.finding.container}, since its {probe} probe {fails}{again}"
+    cause += f"{case.cite('events', 'status')}.{_log_says(case)}"
+    if case.suspected:
+        return cases.Verdict(
+            f"{cause} {case.began_with()}",
+            "medium",
+            "the restarts began with the last rollout; the probe tells that it fails, not why",
+            f"Undo the rollout, or correct what it changed.{case.no_undo}",
+            case.undo("the restarts began with this rollout"),
+        )
+    return cases.Verdict(
+        cause,
+        "medium",
+        "the events name the probe and its answer, not why it fails",
+        f"Find out why it does not answer its {probe} probe, or whether the probe asks too soon or waits too briefly. "
+        f"{_NO_RESTART}",
+    )
+
+
+def liveness(case: cases.Case) -> cases.Verdict:
+    """The kubelet kills what does not answer: the probe may be too strict, or the process hangs."""
+    probe = case.finding.facts.get("probe", "") or "liveness"
+    cause = f"{case.found('events', 'status')}{_log_says(case)}"
+    if case.suspected:
+        changed = case.changed(f"{probe} probe")
+        return cases.Verdict(
+            f"{cause} {case.began_with(changed)}",
+            "high" if changed else "medium",
+            "the kubelet says which probe fails, and the last rollout changed this very probe"
+            if changed
+            else "it began with the last rollout; the probe tells that it fails, not why",
+            f"Undo the rollout, or correct what it changed.{case.no_undo}",
+            case.undo("the probe was answered before this rollout"),
+        )
+    return cases.Verdict(
+        cause,
+        "medium",
+        "the kubelet says which probe fails; whether the process hangs or the probe is too strict is not known",
+        "See whether the process hangs or is only slow (CPU limit, long pauses), and give the probe the time it needs. "
+        f"{_NO_RESTART}",
+    )
+
+
+def _log_says(case: cases.Case) -> str:
+    """The telling line of the log as a sentence of its own; empty where there is none."""
+    line = case.fact("error_line")
+    return f" Its log says: {line}{case.cite('previous-log', 'log')}." if line else ""

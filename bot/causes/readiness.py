@@ -1,0 +1,50 @@
+"""Pods that run and are not ready: the probe tells that it fails, never why.
+
+So everything hangs on how many fail: one of several may be replaced, all of them at once point to a dependency.
+"""
+
+from bot.causes import cases
+from bot.domain import diagnoses
+from k8s import model
+
+
+def unready(case: cases.Case) -> cases.Verdict:
+    """A workload some or all of whose pods do not become ready."""
+    cause = case.found("events", "status")
+    if line := case.fact("error_line"):
+        cause += f" Its log says: {line}{case.cite('log', 'previous-log')}."
+    if case.suspected:
+        return cases.Verdict(
+            f"{cause} {case.began_with()}",
+            "medium",
+            "it began with the last rollout; the probe tells that it fails, not why",
+            f"Undo the rollout, or correct what it changed.{case.no_undo}",
+            case.undo("it was ready before this rollout"),
+        )
+    pods = int(case.finding.facts.get("pods", "1") or 1)
+    subject = case.problem.subject
+    lone = pods == 1 and (case.problem.ready or 0) > 0 and case.finding.resource.kind == "Pod"
+    if lone and subject.kind in {"Deployment", "StatefulSet", "ReplicaSet"}:
+        why = "the other replicas of the same template are ready, so this one pod is at fault"
+        return cases.Verdict(
+            cause,
+            "medium",
+            "only one of the replicas fails, so the template is not at fault",
+            "Delete the pod to have it replaced; if the new one fails too, look at its dependencies.",
+            (diagnoses.Candidate(model.DeletePod(case.finding.resource, subject), why),),
+        )
+    if subject.kind in {"Deployment", "StatefulSet", "DaemonSet"} and not case.problem.ready:
+        why = "all replicas run and none is ready, with no rollout before it: a fresh start is safe and may clear it"
+        return cases.Verdict(
+            cause,
+            "low",
+            "all replicas fail alike and nothing was rolled out, so a dependency is likely",
+            "Look at what the probe depends on (database, other services) first; a restart may clear a stuck process.",
+            (diagnoses.Candidate(model.RolloutRestart(subject), why),),
+        )
+    return cases.Verdict(
+        cause,
+        "low",
+        "the probe tells that it fails, not why",
+        "Look at what the probe depends on (database, other services), and at the log in the thread.",
+    )
