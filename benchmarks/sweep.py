@@ -30,7 +30,7 @@ from benchmarks.result import Note, Result
 from k8s import detection, model, objects, snapshot, surroundings, usage
 from k8s.client import connection, reader, resources
 
-PAGE = 500
+PAGE = snapshot.PAGE
 ROUNDS = {pages.SMALL: 9, pages.LARGE: 7, pages.HUGE: 3}
 """Size → rounds of raw and sweep."""
 RATIO_LIMIT = 2.0

@@ -33,13 +33,19 @@ class Reader(Protocol):
 
 
 UNPAGED = 8 << 20
-"""Bytes of a page from which it is decoded in several turns: a page of ordinary pods has four million."""
+"""Bytes of a page from which it is decoded in several turns: a page of ordinary pods has two million."""
 
 _SMALL = 1 << 19
 """The same for a list that comes in one piece as a rule, of many small objects."""
 
-PAGE = 500
-"""Objects decoded, or freed, without a pause for the event loop."""
+_PIECE = 1 << 18
+"""Bytes at least of which such a list is decoded at a time: some nine hundred metrics of pods."""
+_OPENING, _BETWEEN = b'"items":[', b'},{"metadata":'
+"""How the objects of a list begin, and where the next one does."""
+
+PAGE = 250
+"""Objects of a request, decoded, or freed, without a pause for the event loop: 2 MB of ordinary pods. Twice as many, as
+kubectl asks for, keep it busy for some 40 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Limits:
     events: int = 20_000
     """Warning events kept, the newest."""
     page: int = PAGE
-    """Objects a request: 4 MB of ordinary pods, about 10 ms of decoding."""
+    """Objects a request."""
     timeout_s: float = 60.0
     """Seconds for one kind, all its pages. What came until then is kept, and the kind is degraded."""
     concurrency: int = 4
@@ -340,18 +346,41 @@ def _slim(listing: _Listing, items: Sequence[Any]) -> None:
 
 
 def _parts(listing: _Listing, body: bytes) -> Iterator[bytes]:
-    """A page as it is; a list that came in one piece, as an aggregated server sends it that knows no pages, in pieces
-    of as many objects as a page has. Raises Malformed."""
+    """A page as it is; a list that came in one piece, as an aggregated server sends it that knows no pages, in pieces.
+    Raises Malformed.
+
+    It is cut where a server that writes its objects' metadata first has ended one of them. What is no list of whole
+    objects between two cuts was cut inside of one: the rest is then taken apart at once, which takes its time.
+    """
     if len(body) <= listing.kind.unpaged:
         yield body
         return
+    start = body.find(_OPENING)
+    if start >= 0:
+        start += len(_OPENING)
+        while (end := body.find(_BETWEEN, start + _PIECE)) >= 0:
+            piece = b'{"items":[%s]}' % body[start : end + 1]
+            if not _whole(piece):
+                break
+            yield piece
+            start = end + 2
+        body = b'{"items":[%s' % body[start:]
     try:
         raws = _RAW.decode(body).items or []
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise errors.Malformed(f"list {listing.kind.name}", "the answer is not a list of objects") from None
     del body
-    for start in range(0, len(raws), PAGE):
-        yield b'{"items":[%s]}' % b",".join(bytes(raw) for raw in raws[start : start + PAGE])
+    for first in range(0, len(raws), PAGE):
+        yield b'{"items":[%s]}' % b",".join(bytes(raw) for raw in raws[first : first + PAGE])
+
+
+def _whole(piece: bytes) -> bool:
+    """Whether this is a list of whole objects. As its brackets match, it was cut between two of them."""
+    try:
+        _RAW.decode(piece)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _one_by_one(listing: _Listing, body: bytes) -> list[Any]:

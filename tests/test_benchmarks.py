@@ -146,7 +146,7 @@ async def test_the_sweep_and_the_raw_side_read_the_very_same_pages() -> None:
         asked.clear()
         await sweep.with_reader(server.port, functools.partial(sweep.sweep, TINY))
         assert sorted(asked) == raw
-    assert ("/api/v1/pods", "500", "1") in raw
+    assert ("/api/v1/pods", str(sweep.PAGE), "1") in raw
 
 
 async def test_only_failing_workloads_are_found_in_the_pages() -> None:

@@ -58,6 +58,7 @@ class Api:
     def __init__(self) -> None:
         self.lists: dict[str, list[Any]] = {name: [] for name in (*LISTS, "secrets", "podmetrics")}
         self.wrong: dict[str, servers.Answer] = {}
+        self.separators = (", ", ": ")
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         name = "podmetrics" if "metrics.k8s.io" in request.path else request.path.rpartition("/")[2]
@@ -70,7 +71,8 @@ class Api:
             items = [item for item in items if item["metadata"]["namespace"] == place]
         start, size = int(request.query.get("continue", "0")), int(request.query["limit"])
         more = {"continue": str(start + size)} if start + size < len(items) else {}
-        return web.json_response({"metadata": {"resourceVersion": "1"} | more, "items": items[start : start + size]})
+        listed = {"metadata": {"resourceVersion": "1"} | more, "items": items[start : start + size]}
+        return web.json_response(text=json.dumps(listed, separators=self.separators))
 
 
 @pytest.fixture
@@ -391,6 +393,35 @@ async def test_a_list_that_comes_in_one_large_piece_is_read_whole(api: Api, clus
     assert len(seen.podmetrics) == 1_999
     assert seen.podmetrics[-1].metadata.name == "p1999"
     assert seen.odd == 1
+
+
+@pytest.mark.parametrize("nested", [0, 3], ids=["plain", "with what looks like the end of an object inside of one"])
+async def test_a_list_in_one_piece_that_is_written_compactly_is_read_whole(
+    api: Api, cluster: reader.Reader, nested: int
+) -> None:
+    api.separators = (",", ":")
+    parts = [{"metadata": {"name": "x" * 99_000}}] * nested
+    every = [
+        item(f"p{number}", containers=[{"name": "x" * 5000}], templates=parts if number == 50 else [])
+        for number in range(1_000)
+    ]
+    every[7] = item("odd", containers="none")
+    api.lists["podmetrics"] = every
+    seen = await taken(cluster, limits=snapshot.Limits(page=10_000))
+    assert [each.metadata.name for each in seen.podmetrics] == [f"p{number}" for number in range(1_000) if number != 7]
+    assert seen.odd == 1
+
+
+async def test_a_list_in_one_piece_that_ends_too_soon_is_no_list(api: Api, cluster: reader.Reader) -> None:
+    whole = json.dumps({"items": [item(f"p{number}", x="x" * 5000) for number in range(1_000)]}, separators=(",", ":"))
+
+    async def cut(request: web.Request) -> web.StreamResponse:
+        return web.json_response(text=whole[:-4000])
+
+    api.wrong["podmetrics"] = cut
+    seen = await taken(cluster)
+    assert (list(seen.podmetrics), seen.degraded) == ([], {})
+    assert "the answer could not be decoded" in seen.unread["podmetrics"]
 
 
 async def test_odd_metrics_do_not_degrade_a_sweep(api: Api, cluster: reader.Reader) -> None:
