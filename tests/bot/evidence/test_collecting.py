@@ -160,7 +160,8 @@ async def test_of_a_pod_by_itself_its_log_and_its_events_are_read(begin: Open) -
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "once", "namespace": "tools"}, "spec": spec}
         )
 
-    world = await begin([piece("bare pod", (600.0, build))])
+    # As fast as time goes: between two crashes it waits for minutes, and is not started anew while it is looked at.
+    world = await begin([piece("bare pod", (600.0, build))], speed=1.0)
     dossier = await collect(world, "CrashLoopBackOff")
     assert "no such table" in body(dossier, "previous-log")
     assert "BackOff" in body(dossier, "events")
