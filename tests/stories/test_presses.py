@@ -14,8 +14,8 @@ PRESSES = 200
 
 async def test_two_hundred_presses_through_two_replicas_are_one_execution(begin: worlds.Start) -> None:
     world = await begin([scenarios.crash_loop()])
-    await world.start_bot()
-    await world.start_bot()
+    for _ in range(2):  # nobody dies here: a busy machine must not look like it
+        await world.start_bot(LEASE="30s")
     parent = await world.proposed("payments/api")
     people = [slack.ANA, slack.BEN]
     presses = [(people[number % 2], slack.ONCALL, parent["ts"], "wk:approve") for number in range(PRESSES)]
