@@ -120,20 +120,22 @@ class Follower:
     def refused(self) -> str:
         """The sentence of `blind`, where only a person can change it: a right that is missing."""
         return next(
-            (why for line in self._lines if line.stream.refused and (why := self._trouble(line))),
+            (why for line in self._lines if line.stream.refusal and (why := self._trouble(line))),
             "",
         )
 
     @property
     def unread(self) -> Mapping[str, str]:
         """Lists that it does without, and why."""
-        return {line.name: line.stream.state.why for line in self._lines if _done_without(line)}
+        return {line.name: line.stream.refusal for line in self._lines if _done_without(line)}
 
     def _trouble(self, line: _Line) -> str:
         if _done_without(line):
             return ""
         where = line.name + (f" in {line.place}" if line.place else "")
         state = line.stream.state
+        if line.stream.refusal:
+            return f"{where}: waiting: {line.stream.refusal}"
         if state.phase != "watching":
             return f"{where}: {state}"
         if not line.taken:
@@ -160,7 +162,7 @@ class Follower:
 
 
 def _done_without(line: _Line) -> bool:
-    return line.name in SIDE and line.stream.refused and line.stream.last_listed is None
+    return line.name in SIDE and bool(line.stream.refusal) and line.stream.last_listed is None
 
 
 def _as_it_is(found: Any) -> Any:

@@ -139,8 +139,9 @@ class Stream(Generic[T]):
         """When the server last sent anything, by `monotonic`. A quiet watch is heard from about every minute."""
         self.last_listed: float | None = None
         """When a list was last complete."""
-        self.refused = False
-        """Whether it waits because we have no right to look, or the kind is not there."""
+        self.refusal = ""
+        """Why it may not look, as long as it may not: we have no right, or the kind is not there. Kept while it tries
+        again."""
         self.odd = 0
         """Changes and listed objects that could not be read and were left out, and lines that were too long."""
 
@@ -191,8 +192,8 @@ class Stream(Generic[T]):
                 if not isinstance(error, _PASSING):
                     self._version = ""
                 self._failures += 1
-                self.refused = isinstance(error, _REFUSED)
                 self.state = State("waiting", f"could not {error}")
+                self.refusal = self.state.why if isinstance(error, _REFUSED) else ""
                 await self._sleep(self._pause(error))
             if self._doubtful:
                 self._version = ""
@@ -269,7 +270,7 @@ class Stream(Generic[T]):
         query += [("timeoutSeconds", str(seconds)), *self._selection]
         request = connection.Request(what, "GET", self._path, query)
         async with self._source.stream(request, within_s=seconds + limits.margin_s) as pieces:
-            self.state, self.refused = State("watching"), False
+            self.state, self.refusal = State("watching"), ""
             self._heard()
             begun = self._monotonic()
             self._silent = True

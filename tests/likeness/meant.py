@@ -48,6 +48,11 @@ RACING: tuple[Meant, ...] = (
         r"(deployments|replicasets)/[^/]*/status/.*",
         "whether the controllers have counted a pod that runs for a moment is a race, on every cluster",
     ),
+    Meant(
+        "volume-missing",
+        r"events/Warning FailedMount by kubelet on Pod/.*: Unable to attach or mount volumes: .*",
+        "a kubelet says it like this as well once it has waited for two minutes, which a slow machine may have",
+    ),
 )
 """What may be either way from one run to the next, on the simulated cluster as on a real one."""
 

@@ -230,9 +230,9 @@ async def test_a_stream_that_has_no_right_says_so_until_it_has_it(
     cluster.forbid("reader", "watch", "pods")
     stream = of(source)
     async with followed(stream):
-        await until(lambda: stream.refused)
+        await until(lambda: stream.refusal)
         assert stream.state.phase == "waiting"
         assert stream.last_listed is not None
         cluster.allow("reader", "watch", "pods")
         await until(lambda: stream.state.phase == "watching")
-        assert not stream.refused
+        assert stream.refusal == ""
