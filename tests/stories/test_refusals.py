@@ -87,6 +87,15 @@ async def ended(world: worlds.World, parent: worlds.Message, state: str) -> str:
     return f"{world.now(parent)}\n{world.thread(parent)}"
 
 
+async def refused(world: worlds.World, parent: worlds.Message, why: str) -> str:
+    """All that is said of the incident once a refusal is told with these words: in the parent, and in the thread."""
+    await ended(world, parent, "refused")
+    shown = await telling.shows(world, parent, "*Refused*", why)
+    thread = world.thread(parent)
+    assert (shown.count(why), thread.count(why)) == (1, 1)
+    return f"{shown}\n{thread}"
+
+
 def no_approve(world: worlds.World, parent: worlds.Message) -> None:
     assert "wk:approve" not in worlds.buttons(world.shown(parent))
 
@@ -221,8 +230,7 @@ async def test_what_would_be_forbidden_is_not_offered_and_a_right_that_goes_late
     await telling.offered(world, parent, "wk:approve")
     await ground.forbid("writer", "patch", "deployments")
     await telling.approve(world, parent)
-    said = await ended(world, parent, "refused")
-    assert said.count(lacking) == 2, "once in the parent, once in the thread"
+    said = await refused(world, parent, lacking)
     assert "system:serviceaccount" not in said
     await ground.untouched()
 
@@ -273,8 +281,7 @@ async def test_a_policy_that_comes_before_the_press_refuses_it_in_its_own_words(
     parent = await telling.proposed(world, f"{ground.namespace}/api")
     await ground.refuse("deployments", POLICY)
     await telling.approve(world, parent)
-    said = await ended(world, parent, "refused")
-    assert said.count(POLICY.rstrip(".")) == 2, "once in the parent, once in the thread"
+    await refused(world, parent, POLICY.rstrip("."))
     assert await world.value(STATE) == "refused"
     await ground.untouched()
 
