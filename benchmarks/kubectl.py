@@ -23,8 +23,8 @@ def found() -> Path | None:
     return built[-1] if built else None
 
 
-async def seconds(program: Path, port: int) -> float:
-    """How long it takes to list all pods of the page server, in pages as always, with its output thrown away.
+async def seconds(program: Path, port: int, page: int) -> float:
+    """How long it takes to list all pods of the page server, in its pages, with its output thrown away.
 
     Raises AssertionError where it fails: then it has not listed them.
     """
@@ -32,7 +32,7 @@ async def seconds(program: Path, port: int) -> float:
         arguments = (
             f"--kubeconfig={pages_server.kubeconfig(Path(folder), port)}",
             f"--cache-dir={folder}/cache",
-            *("get", "pods", "-A", "-o", "json"),
+            *("get", "pods", "-A", "-o", "json", f"--chunk-size={page}"),
         )
         environment = {"HOME": folder, "PATH": os.environ.get("PATH", "")}
         started = time.perf_counter()

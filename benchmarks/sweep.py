@@ -154,7 +154,7 @@ def _per_pod(one: Measured, other: Measured) -> float:
 async def _measured(size: pages.Size, program: Path | None) -> Measured:
     async with pages_server.serving(PAGE, size=size) as port:
         times: Times = await _apart(functools.partial(_timed, size), port)
-        kubectl_s = await kubectl.seconds(program, port) if program is not None and size != pages.SMALL else None
+        kubectl_s = await kubectl.seconds(program, port, PAGE) if program is not None and size != pages.SMALL else None
         raw_mb: float = await _apart(functools.partial(_raw_peak, size), port)
         sweep_mb: float = await _apart(functools.partial(_sweep_peak, size), port)
     broken = min(size.pods, size.deployments) // pages.FAILING_EVERY

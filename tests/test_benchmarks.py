@@ -188,9 +188,9 @@ async def test_a_kubectl_that_fails_has_no_time(tmp_path: Path, code: int, said:
     program.chmod(0o755)
     if code:
         with pytest.raises(AssertionError, match=said):
-            await kubectl.seconds(program, 1)
+            await kubectl.seconds(program, 1, 250)
     else:
-        assert await kubectl.seconds(program, 1) > 0
+        assert await kubectl.seconds(program, 1, 250) > 0
 
 
 # --- acknowledgements -------------------------------------------------------------------------------------------------
