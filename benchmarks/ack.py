@@ -25,7 +25,6 @@ INTERACTIONS = 300
 RATE = 20.0
 """A second: some hundred people, all at once on a bad night."""
 P99_LIMIT_MS = 500.0
-PAGE = 500
 READY_SECONDS = 60.0
 SETTLED_SECONDS = 120.0
 SWEEP_SECONDS = 60.0
@@ -46,7 +45,7 @@ class Acks:
 
 async def run() -> list[Result]:
     """Measures; takes about a minute. Raises AssertionError where the bot does not start or does not sweep."""
-    async with pages_server.serving(PAGE) as port, slack.SlackStandIn() as workspace, _bot(workspace, port):
+    async with pages_server.serving(pages.PAGE) as port, slack.SlackStandIn() as workspace, _bot(workspace, port):
         await _settled(workspace)
         at_rest = await load(_mix(workspace))
         sweeping = asyncio.create_task(_sweep_on(workspace))

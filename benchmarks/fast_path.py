@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks import ack, pages_server
+from benchmarks import ack, pages, pages_server
 from benchmarks.result import Result
 from bot import following, pipeline
 from bot.domain import ports, rules, watches
@@ -36,7 +36,6 @@ SECONDS = 15.0
 CPU_LIMIT = 15.0
 FAILURES = 20
 P95_LIMIT_S = 2.0
-PAGE = 500
 SPEED = 20.0
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
@@ -54,7 +53,7 @@ class _Cost:
 async def run() -> list[Result]:
     """Measures; takes about two minutes. Raises AssertionError where nothing was followed, or nothing told."""
     spawning = multiprocessing.get_context("spawn")
-    async with pages_server.serving(PAGE, CHANGES) as port:
+    async with pages_server.serving(pages.PAGE, CHANGES) as port:
         with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawning) as pool:
             cost: _Cost = await asyncio.get_running_loop().run_in_executor(pool, _measured, port)
     assert cost.problems, "no failing workload was noticed"

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from k8s import snapshot
 from k8s.client import resources
 
 
@@ -31,6 +32,8 @@ class Size:
 
 SMALL, LARGE, HUGE = Size(1_000), Size(10_000), Size(50_000)
 
+PAGE = snapshot.PAGE
+"""Objects of a page: what a sweep asks for, and a watch's list."""
 FAILING_EVERY = 50
 UNPAGED = "podmetrics"
 """The metrics server sends its lists in one piece, whatever limit is asked for."""

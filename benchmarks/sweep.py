@@ -30,7 +30,6 @@ from benchmarks.result import Note, Result
 from k8s import detection, model, objects, snapshot, surroundings, usage
 from k8s.client import connection, reader, resources
 
-PAGE = snapshot.PAGE
 ROUNDS = {pages.SMALL: 9, pages.LARGE: 7, pages.HUGE: 3}
 """Size → rounds of raw and sweep."""
 RATIO_LIMIT = 2.0
@@ -152,9 +151,11 @@ def _per_pod(one: Measured, other: Measured) -> float:
 
 
 async def _measured(size: pages.Size, program: Path | None) -> Measured:
-    async with pages_server.serving(PAGE, size=size) as port:
+    async with pages_server.serving(pages.PAGE, size=size) as port:
         times: Times = await _apart(functools.partial(_timed, size), port)
-        kubectl_s = await kubectl.seconds(program, port, PAGE) if program is not None and size != pages.SMALL else None
+        kubectl_s = (
+            await kubectl.seconds(program, port, pages.PAGE) if program is not None and size != pages.SMALL else None
+        )
         raw_mb: float = await _apart(functools.partial(_raw_peak, size), port)
         sweep_mb: float = await _apart(functools.partial(_sweep_peak, size), port)
     broken = min(size.pods, size.deployments) // pages.FAILING_EVERY
@@ -274,7 +275,7 @@ async def _raw_list(session: aiohttp.ClientSession, path: str, kind: type[Any]) 
     items: list[Any] = []
     token: str | None = ""
     while token is not None:
-        query = {"limit": str(PAGE)} | ({"continue": token} if token else {})
+        query = {"limit": str(pages.PAGE)} | ({"continue": token} if token else {})
         async with session.get(path, params=query) as response:
             decoded = decoder.decode(await response.read())
         items += decoded.items

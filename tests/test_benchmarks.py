@@ -137,7 +137,7 @@ async def test_the_sweep_and_the_raw_side_read_the_very_same_pages() -> None:
         asked.append((request.path, request.query["limit"], request.query.get("continue", "")))
         return await handler(request)
 
-    app = pages_server.application(sweep.PAGE, size=TINY)
+    app = pages_server.application(pages.PAGE, size=TINY)
     app.middlewares.append(noting)
     async with test_utils.TestServer(app) as server:
         assert server.port is not None
@@ -146,7 +146,7 @@ async def test_the_sweep_and_the_raw_side_read_the_very_same_pages() -> None:
         asked.clear()
         await sweep.with_reader(server.port, functools.partial(sweep.sweep, TINY))
         assert sorted(asked) == raw
-    assert ("/api/v1/pods", str(sweep.PAGE), "1") in raw
+    assert ("/api/v1/pods", str(pages.PAGE), "1") in raw
 
 
 async def test_only_failing_workloads_are_found_in_the_pages() -> None:
@@ -155,7 +155,7 @@ async def test_only_failing_workloads_are_found_in_the_pages() -> None:
     async def once(cluster: reader.Reader) -> None:
         found.append(await sweep.sweep(TINY, cluster))
 
-    async with test_utils.TestServer(pages_server.application(sweep.PAGE, size=TINY)) as server:
+    async with test_utils.TestServer(pages_server.application(pages.PAGE, size=TINY)) as server:
         assert server.port is not None
         await sweep.with_reader(server.port, once)
     assert found[0][0] == TINY.deployments // pages.FAILING_EVERY

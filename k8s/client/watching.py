@@ -39,7 +39,7 @@ class Limits:
     """What a stream may cost, and how long it waits for what. Every wait is spread by chance, so that many replicas do
     not come back at once."""
 
-    page: int = 500
+    page: int = 250
     """Objects a request: some 10 ms of decoding."""
     line: int = 4 << 20
     """Bytes of one change. An object of more than 1.5 MB does not fit into etcd."""
