@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+MIRROR = "kubernetes.io/config.mirror"
+"""The annotation of a static pod, which its node alone makes: no drain evicts it, and no deletion restarts it."""
+
 
 class Object(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """Base of all: camelCase on the wire, unknown fields skipped, invisible to the garbage collector."""

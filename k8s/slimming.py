@@ -13,9 +13,6 @@ from k8s import live, objects, usage
 SHARED = 100_000
 """Parts held to be shared; beyond that they are forgotten, and held again as they come."""
 
-MIRROR = "kubernetes.io/config.mirror"
-"""The annotation of a static pod: no drain evicts it."""
-
 _SAYING = frozenset({"Ready", "ContainersReady"})
 """Conditions that tell since when a pod does not serve."""
 
@@ -51,8 +48,8 @@ class Slimming:
         self._share(meta, spec)
         if not live.plain(found):
             return
-        mirror = (meta.annotations or {}).get(MIRROR)
-        meta.annotations = None if mirror is None else {MIRROR: mirror}
+        mirror = (meta.annotations or {}).get(objects.MIRROR)
+        meta.annotations = None if mirror is None else {objects.MIRROR: mirror}
         meta.resource_version, meta.finalizers = "", None
         spec.restart_policy = spec.scheduling_gates = spec.volumes = None
         found.status = self._running(found.status) if found.status.phase == "Running" else _ended(found.status)

@@ -8,12 +8,11 @@ PodDisruptionBudgets, as an eviction would, so a budget without headroom is a pr
 from collections.abc import Sequence
 from datetime import datetime
 
-from k8s import fields, model, targets, workloads
+from k8s import fields, model, objects, targets, workloads
 
 CONTROLLERS = ("ReplicaSet", "StatefulSet", "DaemonSet")
 """A Job's pod is work in progress that counts against its retries, so it is left alone."""
 WORKLOADS = ("Deployment", *CONTROLLERS)
-MIRROR = "kubernetes.io/config.mirror"
 
 
 class DeletePod:
@@ -64,7 +63,7 @@ class DeletePod:
 
 def _ownership_faults(action: model.DeletePod, pod: model.Json, target: model.Target) -> list[str]:
     controller = fields.controller(pod)
-    if MIRROR in fields.annotations(pod) or (controller is not None and controller.kind == "Node"):
+    if objects.MIRROR in fields.annotations(pod) or (controller is not None and controller.kind == "Node"):
         return [f"Pod {action.pod.short} is a static pod of its node: deleting it does not restart it."]
     if controller is None:
         return [f"Pod {action.pod.short} has no controller: nothing would put a new one in its place."]

@@ -25,8 +25,6 @@ kinds: tuple[str, ...] = tuple(info.kind for info in KINDS)
 reads: tuple[str, ...] = ("poddisruptionbudgets", "nodes", "pods")
 
 _CORDONED = "node.kubernetes.io/unschedulable"
-_MIRROR = "kubernetes.io/config.mirror"
-"""The annotation of a static pod in the API: no drain touches it."""
 
 _Place = tuple[str, tuple[str, str] | None]
 _Full = Mapping[_Place, Sequence[surroundings.Budget]]
@@ -86,7 +84,7 @@ def _leaving(node: objects.Node) -> bool:
 
 def _drained(pod: objects.Pod) -> bool:
     """Whether a drain would evict it: neither a daemon's nor a static pod."""
-    if _MIRROR in (pod.metadata.annotations or {}):
+    if objects.MIRROR in (pod.metadata.annotations or {}):
         return False
     owners = pod.metadata.owner_references or ()
     return not any(owner.controller and owner.kind in ("DaemonSet", "Node") for owner in owners)

@@ -72,7 +72,9 @@ def _of_workload(
         risks["one-replica"] = "it has one replica"
     labels = item.spec.template.metadata.labels if item.spec.template is not None else None
     known = not one and labels and budgets is not None
-    if known and not any(_selects(selector, labels or {}) for selector in (budgets or {}).get(ref.namespace, ())):
+    if known and not any(
+        surroundings.selects(selector, labels or {}) for selector in (budgets or {}).get(ref.namespace, ())
+    ):
         risks["no-budget"] = "no PodDisruptionBudget covers it"
     pod = next((pod for pod in symptoms.pods_under(index, ref) if symptoms.living(pod)), None)
     for container in (pod.spec.containers or ()) if pod is not None else ():
@@ -136,28 +138,6 @@ def _budgets(snapshot: model.Snapshot) -> Mapping[str, Sequence[surroundings.Lab
         if budget.spec.selector is not None:
             found[budget.metadata.namespace].append(budget.spec.selector)
     return found
-
-
-def _selects(selector: surroundings.LabelSelector, labels: Mapping[str, str]) -> bool:
-    """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements"""
-    if not (selector.match_labels or {}).items() <= labels.items():
-        return False
-    return all(_holds(expression, labels) for expression in selector.match_expressions or ())
-
-
-def _holds(expression: surroundings.LabelExpression, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(expression.key), expression.values or []
-    match expression.operator:
-        case "In":
-            return value is not None and value in values
-        case "NotIn":
-            return value is None or value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case _:
-            return False
 
 
 def _finding(ref: model.ResourceRef, risks: _Risks, snapshot: model.Snapshot) -> model.Finding:

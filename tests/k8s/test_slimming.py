@@ -112,8 +112,8 @@ def test_of_a_pod_that_shows_anything_nothing_is_lost(pod: b.Json) -> None:
 
 
 def test_a_static_pod_is_still_known_as_one() -> None:
-    (found,) = kept(b.pod("kube-proxy", annotations={slimming.MIRROR: "1", "other": "2"}))
-    assert found.metadata.annotations == {slimming.MIRROR: "1"}
+    (found,) = kept(b.pod("kube-proxy", annotations={objects.MIRROR: "1", "other": "2"}))
+    assert found.metadata.annotations == {objects.MIRROR: "1"}
 
 
 def test_what_is_shared_is_bounded() -> None:
