@@ -1,4 +1,4 @@
-"""The command `watchkeeper` (= `python -m bot`): reads arguments and settings, and calls `bot.main`.
+"""The command `watchkeeper` (= `python -m bot`): reads arguments and settings, and calls `bot.main` or `bot.auditing`.
 
 Exit codes: 0 done (of a sweep: healthy), 1 a sweep found something (of a check: not as it should be), 2 it could not be
 done: wrong arguments or settings, cluster or database away. 130 after ctrl-C.
@@ -17,12 +17,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
-from bot import errors, kinds, settings, telemetry, telling, terminal
+from bot import access_page, errors, kinds, policy_page, settings, telemetry, telling, terminal
 from bot.domain import looks
+from k8s import policy
 
 GROUP = "watchkeeper.commands"
 COULD_NOT = 2
@@ -134,6 +135,91 @@ def _kinds(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _policy_check(parsed: argparse.Namespace) -> int:
+    file = parsed.file or settings.policy_file()
+
+    def held(given: Path | None) -> policy.Policy:
+        return settings.load(policy_file=given).policy
+
+    code, told = policy_page.check(file, held, datetime.now(UTC), width=_width(sys.stdout))
+    print(terminal.clean(told, lines=True))
+    return code
+
+
+def _policy_show(parsed: argparse.Namespace) -> int:
+    rules = settings.load().policy
+    if parsed.output == "json":
+        print(terminal.encoded(policy_page.document(rules, settings.policy_file())), end="")
+    else:
+        print(terminal.clean(policy_page.text(rules, datetime.now(UTC), width=_width(sys.stdout)), lines=True))
+    return 0
+
+
+def _policy_parser(commands: Any) -> None:
+    asked = commands.add_parser("policy", help=COMMANDS["policy"])
+    kinds_of = asked.add_subparsers(required=True, metavar="WHAT")
+    check = kinds_of.add_parser(
+        "check",
+        help="say what a policy file means, or what is wrong with it, line by line",
+        epilog="Exit code: 0 it is good, 1 it has faults, 2 it could not be read.",
+    )
+    check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: the one that is set")
+    check.set_defaults(command=_policy_check)
+    show = kinds_of.add_parser("show", help="say what may be done by the policy and the settings that hold now")
+    show.add_argument("-o", "--output", choices=("text", "json"), default="text", help="default: text")
+    show.set_defaults(command=_policy_show)
+
+
+def _rbac(parsed: argparse.Namespace) -> int:
+    if faults := access_page.file_faults(parsed.policy or settings.policy_file()):
+        for fault in faults:
+            _complain(fault)
+        return 1
+    wanted = access_page.Wanted(parsed.name_prefix, parsed.cluster, parsed.namespaces, parsed.impersonate)
+    print(access_page.text(settings.load(policy_file=parsed.policy).policy, wanted), end="")
+    return 0
+
+
+def _rbac_parser(commands: Any) -> None:
+    asked = commands.add_parser(
+        "rbac",
+        help=COMMANDS["rbac"],
+        epilog="Exit code: 0 printed, 1 the policy file has faults, 2 it could not be read (docs/rbac.md).",
+    )
+    asked.add_argument("--policy", type=Path, metavar="F", help="policy file (default: the one that is set)")
+    asked.add_argument("--cluster", default="", metavar="C", help="the cluster's name, where rules name clusters")
+    asked.add_argument(
+        "--namespaces", type=_typed(access_page.namespaces), default=(), metavar="A,B", help="only in these, by Roles"
+    )
+    asked.add_argument(
+        "--impersonate",
+        type=_typed(access_page.impersonated),
+        default=(),
+        metavar="USER,group:G",
+        help="a role besides, to impersonate these users and groups by name",
+    )
+    asked.add_argument(
+        "--name-prefix",
+        type=_typed(access_page.prefix),
+        default=access_page.PREFIX,
+        metavar="P",
+        help=f"how names begin (default: {access_page.PREFIX})",
+    )
+    asked.set_defaults(command=_rbac)
+
+
+def _typed(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A check of one text, for argparse, which does not tell what a ValueError says."""
+
+    def typed(text: str) -> Any:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return typed
+
+
 def _migrate(parsed: argparse.Namespace) -> int:
     loaded = settings.load()
     _start_logging(loaded)
@@ -142,12 +228,93 @@ def _migrate(parsed: argparse.Namespace) -> int:
     return asyncio.run(composition.migrate(loaded, parsed.check))
 
 
-def _audit(_parsed: argparse.Namespace) -> int:
+def _audit_verify(parsed: argparse.Namespace) -> int:
+    from bot import auditing
+
+    if parsed.file is not None:
+        try:
+            with parsed.file.open("rb") as lines:
+                return auditing.verify_lines(lines, _say, excerpt=parsed.excerpt)
+        except OSError as error:
+            raise errors.ConfigurationError(f"{parsed.file} cannot be read: {error.strerror}") from error
+    return asyncio.run(auditing.verify(_logging(), _say))
+
+
+def _audit_export(parsed: argparse.Namespace) -> int:
+    from bot import auditing
+
+    wanted = auditing.Wanted(parsed.since, parsed.until, parsed.cluster, parsed.incident)
+    return asyncio.run(auditing.export(_logging(), wanted, sys.stdout.buffer.write, datetime.now(UTC)))
+
+
+def _audit_prune(parsed: argparse.Namespace) -> int:
+    from bot import auditing
+
+    return asyncio.run(auditing.prune(_logging(), parsed.before, _say, datetime.now(UTC), dry=parsed.dry_run))
+
+
+def _logging() -> settings.Settings:
+    """The settings, with the log started by them."""
     loaded = settings.load()
     _start_logging(loaded)
-    from bot import main as composition
+    return loaded
 
-    return asyncio.run(composition.audit_verify(loaded))
+
+def _say(line: str) -> None:
+    print(terminal.clean(line))
+
+
+def _audit_parser(commands: Any) -> None:
+    audit = commands.add_parser("audit", help=COMMANDS["audit"])
+    kinds_of = audit.add_subparsers(required=True, metavar="WHAT")
+    verify = kinds_of.add_parser(
+        "verify",
+        help="follow every chain of hashes, and say what keeps the trail from the application",
+        epilog="Exit code: 0 whole, 1 broken, 2 could not look.",
+    )
+    verify.add_argument("--file", type=Path, metavar="F", help="check this export instead, without a database")
+    verify.add_argument("--excerpt", action="store_true", help="entries may be missing, as in that of an incident")
+    verify.set_defaults(command=_audit_verify)
+    export = kinds_of.add_parser(
+        "export",
+        help="write the trail to standard output as JSON Lines (docs/audit.md)",
+        epilog="T is a day or a moment, UTC unless told: 2026-11-21, 2026-11-21T03:00:00+01:00.",
+    )
+    export.add_argument("--since", type=_moment, metavar="T", help="from the first entry at or after this moment")
+    export.add_argument("--until", type=_moment, metavar="T", help="to the last entry before this moment")
+    export.add_argument("--cluster", default="", metavar="C", help="the chain of this cluster; - for the bot's own")
+    export.add_argument("--incident", type=_incident, metavar="WK-12", help="only what is of this incident")
+    export.set_defaults(command=_audit_export)
+    prune = kinds_of.add_parser(
+        "prune",
+        help="drop the oldest months; what is left can still be proved",
+        epilog="As the owner of the tables, and only where every chain is whole. Export them first.",
+    )
+    prune.add_argument("--before", type=_month, required=True, metavar="YYYY-MM", help="the first month that is kept")
+    prune.add_argument("--dry-run", action="store_true", help="say what would be dropped, and drop nothing")
+    prune.set_defaults(command=_audit_prune)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment such as 2026-11-21 or 2026-11-21T03:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no month such as 2026-11") from None
+
+
+def _incident(text: str) -> int:
+    digits = text.upper().removeprefix("WK-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+        raise argparse.ArgumentTypeError(f"{text!r} is no incident such as WK-12")
+    return int(digits)
 
 
 def _version(_parsed: argparse.Namespace) -> int:
@@ -160,8 +327,10 @@ COMMANDS: Mapping[str, str] = {
     "sweep": "look at a cluster once, with neither Slack nor database",
     "config": "print the settings that hold now, secrets masked",
     "kinds": "list the failure kinds: what each is, and its grace and severity by the settings that hold now",
+    "policy": "check a policy file, or say what may be done by the one that holds now",
+    "rbac": "print the cluster roles that the catalogue takes under the policy, as YAML",
     "migrate": "bring the database's schema up to date",
-    "audit": "check the audit trail's hash chain",
+    "audit": "check, export or prune the audit trail",
     "version": "print the version",
 }
 
@@ -195,12 +364,12 @@ def _parser(added: Sequence[str]) -> argparse.ArgumentParser:
     listing = commands.add_parser("kinds", help=COMMANDS["kinds"])
     listing.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
     listing.set_defaults(command=_kinds)
+    _policy_parser(commands)
+    _rbac_parser(commands)
     migrate = commands.add_parser("migrate", help=COMMANDS["migrate"])
     migrate.add_argument("--check", action="store_true", help="change nothing; exit code 1 where it is not up to date")
     migrate.set_defaults(command=_migrate)
-    audit = commands.add_parser("audit", help=COMMANDS["audit"])
-    audit.add_argument("what", choices=("verify",))
-    audit.set_defaults(command=_audit)
+    _audit_parser(commands)
     commands.add_parser("version", help=COMMANDS["version"]).set_defaults(command=_version)
     return parser
 

@@ -157,6 +157,9 @@ class GuardedHand:
         operations: Sequence[model.Operation],
         now: ports.Clock,
         fence: Callable[[], Awaitable[bool]],
+        cluster: str = "",
+        members: guardrails.Members = guardrails.NO_MEMBERS,
+        proposer: str = "",
     ) -> model.Outcome:
         return await _told(
             self._hand.execute(
@@ -172,6 +175,9 @@ class GuardedHand:
                 operations=operations,
                 now=now,
                 fence=fence,
+                cluster=cluster,
+                members=members,
+                proposer=proposer,
             )
         )
 

@@ -8,12 +8,12 @@ import difflib
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot import errors, formats
 from bot.domain import watches
-from k8s import guardrails, model
+from k8s import catalogue, guardrails, model, policy_words
 
 FORMS: Mapping[str, tuple[str, str]] = {
     "help": ("/watch help", "what you can ask"),
@@ -36,6 +36,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "pause": ("/watch pause name", "stop a watch's sweeps for now"),
     "resume": ("/watch resume name", "go on with a paused watch"),
     "remove": ("/watch remove name", "remove a watch and close its incidents"),
+    "policy": ("/watch policy [cluster[/namespace]] [action]", "what may be done here, by whom, and when not"),
     "audit": ("/watch audit [WK-12|@person|24h]", "who did what, and whether the record is whole"),
     "report": ("/watch report now", "this channel's report of the last 24 hours"),
 }
@@ -125,6 +126,22 @@ def kinds_of_watch(rest: str, own: Collection[str] = ()) -> tuple[str, watches.K
         if both := [kind for kind in forgotten if kind in kinds.named]:
             raise _Fault(f"{', '.join(both)} can be `default` or something else, not both: leave one of them out")
         return words[0], kinds, forgotten
+
+
+def policy_place(rest: str, clusters: Sequence[str]) -> policy_words.Place:
+    """`[cluster[/namespace]] [action]` → what of the policy is asked about. Raises NotUnderstood."""
+    found = policy_words.Place()
+    for word in rest.split():
+        cluster, _, namespace = word.partition("/")
+        if word in catalogue.REMEDIES and not found.action:
+            found = replace(found, action=word)
+        elif cluster in clusters and not found.cluster:
+            found = replace(found, cluster=cluster, namespace=namespace)
+        else:
+            near = difflib.get_close_matches(cluster, [*clusters, *catalogue.REMEDIES], 1, 0.5)
+            why = f"`{word}` is neither a cluster nor an action here."
+            raise NotUnderstood(f"policy {rest}", near[0] if near else "", FORMS["policy"][0], why)
+    return found
 
 
 @contextlib.contextmanager

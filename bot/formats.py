@@ -24,6 +24,7 @@ _Read = TypeVar("_Read")
 _TOKEN = re.compile(r"[A-Za-z0-9-]{4,}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}|#[\w-]{1,80}")
 _USER = re.compile(r"[UW][A-Z0-9]{2,}|\*")
+_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -77,6 +78,13 @@ def database(secret: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
     except ValueError:
         raise ValueError("its host or port cannot be read (is the password percent-encoded?)") from None
     return secret
+
+
+def role(value: str) -> str:
+    """A Postgres role that can be written without quotes (https://www.postgresql.org/docs/current/sql-syntax-lexical.html)."""
+    if value and _ROLE.fullmatch(value) is None:
+        raise ValueError("it is no plain name of a role: lower case letters, digits and _, at most 63")
+    return value
 
 
 def url(value: str) -> str:

@@ -1,6 +1,6 @@
 """The composition root: makes the real parts of the settings, wires them, runs them, and ends them in order.
 
-`bot.__main__` calls `serve`, `look_once`, `migrate` and `audit_verify`; nothing imports this module but that one. Here,
+`bot.__main__` calls `serve`, `look_once` and `migrate`; nothing imports this module but that one. Here,
 and nowhere else, the executor is handed out, and only where the settings are not read-only.
 """
 
@@ -24,10 +24,10 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
 from bot import clusters, doors, errors, following, parts, pipeline, settings, telemetry, telling
-from bot.domain import looks, ports, watches
+from bot.domain import approvals, looks, ports, watches
 from bot.evidence import collecting
 from bot.llm import absent
-from bot.slack import calling, connecting, publisher
+from bot.slack import calling, connecting, membership, publisher
 from bot.store import engine
 from handlers import buttons, commands, health, home, modals, schedules
 from k8s import executor, model
@@ -41,6 +41,8 @@ IDLE_SECONDS = 1.0
 """How soon a worker looks again by itself: another replica's bell is not heard here."""
 BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 15.0)
 """Between tries of what is away; the last one again and again."""
+MEMBERS_SECONDS = 2.0
+"""How often a look is taken at which members are to be read again."""
 VERIFIERS = 1
 EXECUTORS = 2
 DIAGNOSERS = 2
@@ -139,6 +141,13 @@ class Bot:
             await self._migrated(database)
             self._wrong["start"] = "opening clusters"
             stack.push_async_callback(self._clusters.close)
+            self._directory = membership.Directory(
+                calling.Calling(client, clock, self._metrics.called_slack),
+                approvals.places(self._rules.policy),
+                clock=clock,
+                time_to_live=self._chosen.members_ttl,
+            )
+            stack.push_async_callback(self._directory.close)
             wired = ports.Ports(
                 store=database,
                 eyes=self._clusters,
@@ -157,6 +166,7 @@ class Bot:
                 rules=self._rules,
                 meter=self._metrics,
                 ears=self._clusters,
+                directory=self._directory,
             )
             publishing = publisher.Publisher(
                 client,
@@ -208,7 +218,7 @@ class Bot:
 
     async def _migrated(self, database: engine.Database) -> None:
         """Waits for the database as long as it takes; a schema from the future is no outage and ends the start."""
-        await _patiently("database", database.migrate, self._wrong)
+        await _patiently("database", lambda: _prepared(database), self._wrong)
 
     async def _hands(self, stack: contextlib.AsyncExitStack) -> Callable[[str], ports.Hand | None]:
         if self._chosen.read_only:
@@ -231,6 +241,7 @@ class Bot:
             ("execute", held.pipeline.execute_next, EXECUTORS),
             ("verify", held.pipeline.verify_next, VERIFIERS),
             ("tidy", _every(5.0, held.pipeline.tidy), 1),
+            ("members", _every(MEMBERS_SECONDS, self._directory.refresh), 1),
             ("schedules", _every(5.0, timing.refresh), 1),
             ("count", _every(15.0, lambda: self._count(held)), 1),
         ]
@@ -318,6 +329,7 @@ class Bot:
         if self._chosen.slack_mode == "socket" and not await self._socket.connected():
             wrong["slack"] = "Socket Mode is not connected"
         wrong |= {f"channel {channel}": fault for channel, fault in self._publisher.faults.items()}
+        wrong |= {f"approvers in {place}": f"not read: {why}" for place, why in self._directory.faults.items()}
         wrong |= {f"cluster {name}": trouble for name, trouble in self._clusters.troubles.items()}
         return wrong
 
@@ -372,6 +384,12 @@ def _bolt_route(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.StreamRe
         return await to_aiohttp_response(answer)
 
     return handle
+
+
+async def _prepared(database: engine.Database) -> None:
+    """Migrated; and whether the audit trail is kept from this very process is said once."""
+    guard = await database.migrate()
+    (_LOG.info if guard.role else _LOG.warning)("database.guard", role=guard.role or "none", told=guard.told)
 
 
 # --- one-shot commands ------------------------------------------------------------------------------------------------
@@ -440,22 +458,9 @@ async def migrate(chosen: settings.Settings, check: bool) -> int:
     """Brings the schema up to date; with `check` only tells whether it is. Exit code."""
     async with parts.record(chosen) as database:
         if not check:
-            await database.migrate()
+            await _prepared(database)
             return 0
         behind = await database.behind()
         if behind:
             _LOG.warning("schema.behind", revisions=list(behind))
         return 1 if behind else 0
-
-
-async def audit_verify(chosen: settings.Settings) -> int:
-    """Checks every chain of the audit trail from its first entry. Exit code 1 where one is broken."""
-    async with parts.record(chosen) as database:
-        await database.migrate()
-        broken = False
-        async with database.begin() as tx:
-            for chain in await tx.trail.chains():
-                flaw = await tx.trail.verify(chain)
-                broken = broken or flaw is not None
-                _LOG.info("audit.chain", chain=chain, whole=flaw is None, flaw="" if flaw is None else flaw.what)
-        return 1 if broken else 0

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from bot import errors, settings
 from bot.domain import rules
 from bot.store import embedded, engine
-from k8s import guardrails
 from k8s.client import connection
 from k8s.client import errors as cluster_errors
 
@@ -61,11 +60,7 @@ def checked(
 
 def rules_of(chosen: settings.Settings) -> rules.Rules:
     return rules.Rules(
-        policy=guardrails.Policy(
-            read_only=chosen.read_only,
-            approvers=chosen.approvers,
-            protected_namespaces=chosen.protected_namespaces,
-        ),
+        policy=chosen.policy,
         kinds=chosen.kinds,
         log_noise=tuple(text.lower() for text in chosen.log_noise),
         default_channel=chosen.default_channel,
@@ -73,7 +68,9 @@ def rules_of(chosen: settings.Settings) -> rules.Rules:
         undo_ttl=chosen.undo_ttl,
         lease=chosen.lease,
         verify_hold=chosen.verify_hold,
+        verify_hold_relapsing=chosen.verify_hold_relapsing,
         verify_timeout=chosen.verify_timeout,
+        quiet_after_fix=chosen.quiet_after_fix,
         first_post_delay=chosen.first_post_delay,
         coalesce=chosen.coalesce,
         history=max(chosen.undo_ttl, rules.Rules().history),
@@ -90,7 +87,7 @@ async def record(chosen: settings.Settings) -> AsyncIterator[engine.Database]:
             await server.start()
             stack.push_async_callback(server.stop)
             url = server.url
-        database = engine.Database(url)
+        database = engine.Database(url, role=chosen.database_role)
         stack.push_async_callback(database.close)
         yield database
 

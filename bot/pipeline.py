@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot import errors
-from bot.domain import approvals, cards, diagnoses, incidents, looks, ports, proposals, watches
+from bot.domain import approvals, cards, diagnoses, edits, incidents, looks, memory, ports, proposals, watches
 from bot.flow import (
     answering,
     approving,
     diagnosing,
+    editing,
     examining,
     executing,
     proposing,
@@ -33,6 +34,7 @@ from bot.flow import (
     watching,
 )
 from k8s import model
+from k8s import policy as rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ class Pipeline:
     # --- buttons --------------------------------------------------------------------------------------------------
 
     async def approve(self, press: approvals.Press) -> approvals.Answer:
-        return await approving.approve(self._wired, press)
+        answer = await approving.approve(self._wired, press)
+        return answer if answer.ending != "lapsed" else await self._lapsed(press, answer)
 
     async def reject(self, press: approvals.Press) -> approvals.Answer:
         return await approving.reject(self._wired, press)
@@ -126,9 +129,60 @@ class Pipeline:
     async def may_decide(self, press: approvals.Press) -> approvals.Answer:
         return await approving.may_decide(self._wired, press)
 
+    async def may_approve(self, press: approvals.Press) -> approvals.Answer:
+        """As `may_decide`, of an approval whose reason is still to come."""
+        answer = await approving.may_approve(self._wired, press)
+        return answer if answer.ending != "lapsed" else await self._lapsed(press, answer)
+
+    async def _lapsed(self, press: approvals.Press, answer: approvals.Answer) -> approvals.Answer:
+        """A remedy is proposed anew by the next diagnosis; the way back from one that was done, right here."""
+        row = await answering.proposal(self._wired, press)
+        if row.kind == "undo":
+            async with self._wired.store.begin() as tx:
+                incident = await tx.incidents.get(row.incident_id)
+            if incident is not None:
+                candidate = diagnoses.Candidate(row.action, row.why)
+                drafted = await proposing.draft(
+                    self._wired, incident, "approve", [candidate], kind="undo", undo_of=row.undo_of
+                )
+                await proposing.offer(self._wired, incident, drafted)
+        return answer
+
     async def proposal(self, press: approvals.Press) -> proposals.Proposal:
         """What a press is about, to be shown once more. Raises NotPossible."""
         return await answering.proposal(self._wired, press)
+
+    async def begin_edit(self, press: approvals.Press) -> editing.Editing:
+        """What could be set of a proposed action. Raises NotPossible, ClusterUnavailable."""
+        return await editing.begin(self._wired, await answering.proposal(self._wired, press))
+
+    async def edit(self, press: approvals.Press, values: Mapping[str, str]) -> approvals.Edited:
+        """A person's own version in the place of what is proposed, checked like any proposal; approved by nobody yet.
+
+        Raises NotPossible, ClusterUnavailable.
+        """
+        answer = await approving.may_decide(self._wired, press)
+        if not answer.counted:
+            return approvals.Edited(answer)
+        begun = await self.begin_edit(press)
+        mode = "observe" if begun.watch is None else begun.watch.mode
+        why = f"in the place of {begun.proposal.kubectl}"
+        try:
+            candidate = diagnoses.Candidate(editing.changed(begun, values), why)
+        except edits.Wrong as error:
+            return await self._not_edited(begun, press, error.faults)
+        drafted = await proposing.draft(self._wired, begun.incident, mode, [candidate], proposer=press.user)
+        if drafted.proposal is None:
+            return await self._not_edited(begun, press, editing.told(begun, drafted.reasons))
+        if await proposing.replace_by(self._wired, begun.proposal, drafted, press.user) is None:
+            return approvals.Edited(await approving.may_decide(self._wired, press))
+        return approvals.Edited(approvals.Answer("counted"))
+
+    async def _not_edited(
+        self, begun: editing.Editing, press: approvals.Press, faults: Mapping[str, str]
+    ) -> approvals.Edited:
+        await editing.refused(self._wired, begun, press.user, faults)
+        return approvals.Edited(approvals.Answer("unavailable"), faults)
 
     async def acknowledge(self, incident_id: int, user: str) -> approvals.Answer:
         return await approving.acknowledge(self._wired, incident_id, user)
@@ -147,8 +201,8 @@ class Pipeline:
     async def show(self, words: str) -> cards.IncidentCard:
         return await answering.show(self._wired, words)
 
-    async def audit_page(self, words: str) -> cards.AuditPage:
-        return await answering.audited(self._wired, words)
+    async def audit_page(self, words: str, user: str) -> cards.AuditPage:
+        return await answering.audited(self._wired, words, user)
 
     async def list_watches(self) -> Sequence[watches.Watch]:
         async with self._wired.store.begin() as tx:
@@ -194,6 +248,16 @@ class Pipeline:
         """Failure kinds of somebody's own, which commands may name beside those of the catalogue."""
         return tuple(self._wired.rules.kinds.own.kinds)
 
+    @property
+    def policy(self) -> rulebook.Policy:
+        """What may be done, and by whom."""
+        return self._wired.rules.policy
+
+    @property
+    def clusters(self) -> Sequence[str]:
+        """Those of the settings."""
+        return self._wired.eyes.clusters
+
     async def remove_watch(self, name: str, user: str) -> tuple[watches.Watch, int]:
         """The watch, and how many of its incidents were closed."""
         watch = await answering.watch_named(self._wired, name)
@@ -223,10 +287,22 @@ class Pipeline:
         dossier = await wired.witness.collect(incident.cluster, problem)
         found = diagnosing.diagnose(problem, dossier, wired.clock())
         found = await wired.advisor.advise(problem, dossier, found) or found
+        remembered = await self._remembered(incident, found)
+        found = replace(found, candidates=remembered.candidates)
         mode = "observe" if watch is None else watch.mode
-        drafted = await proposing.draft(wired, incident, mode, found.candidates)
+        drafted = await proposing.draft(wired, incident, mode, found.candidates, proposer=incident.asked_by)
+        drafted = replace(drafted, refused=(*remembered.dropped, *drafted.refused))
         await proposing.publish(wired, incident, found, dossier.evidence, drafted, incidents.causes(problem))
         return True
+
+    async def _remembered(self, incident: incidents.Incident, found: diagnoses.Diagnosis) -> memory.Ordered:
+        """The candidates in the order that what was tried here before speaks for."""
+        if not found.candidates or not incident.kinds:
+            return memory.Ordered(found.candidates)
+        since = self._wired.clock() - memory.SPAN
+        async with self._wired.store.begin() as tx:
+            tries = await tx.executions.tried(incident.cluster, incident.subject, incident.kinds[0], since)
+        return memory.ordered(found.candidates, tries)
 
     async def _leave(self, incident: incidents.Incident) -> None:
         """Its findings are gone on a fresh look: the sweeps will say so in their own time."""
@@ -238,7 +314,7 @@ class Pipeline:
         job = await executing.take(self._wired)
         if job is None:
             return await executing.orphans(self._wired) > 0 or await executing.settle(self._wired)
-        ended = await executing.do(self._wired, job)
+        ended = await executing.do(self._wired, job, examining.gone)
         await executing.finish(self._wired, job, ended)
         return True
 
@@ -246,27 +322,32 @@ class Pipeline:
         turn = await verifying.take(self._wired)
         if turn is None:
             return False
-        after = await verifying.look(self._wired, turn)
-        undo = await self._undo(turn, after) if after.status != "pending" else None
-        await verifying.record(self._wired, turn, after, undo)
+        after = await verifying.look(self._wired, turn, examining.recovered)
+        back = await self._undo(turn, after) if after.status != "pending" else verifying.NOT_NEEDED
+        await verifying.record(self._wired, turn, after, back)
         return True
 
-    async def _undo(self, turn: verifying.Turn, after: proposals.Verification) -> proposals.Proposal | None:
-        """The way back from what was done, checked like any proposal; None where there is none.
+    async def _undo(self, turn: verifying.Turn, after: proposals.Verification) -> verifying.WayBack:
+        """The way back from what was done, checked like any proposal, or why there is none.
 
         Raises ClusterUnavailable where a verified fix is to be recorded and the way back cannot be worked out now: the
         turn is taken again, rather than an Undo lost.
         """
         inverse = turn.proposal.inverse
-        if inverse is None or turn.proposal.kind == "undo":
-            return None
+        if turn.proposal.kind == "undo":
+            return verifying.NOT_NEEDED
+        if inverse is None:  # it was told before that nothing can be taken back: said again where that is needed
+            return verifying.WayBack(none="" if after.status == "verified" else turn.proposal.irreversible)
         candidate = diagnoses.Candidate(inverse, f"it takes back: {turn.proposal.kubectl}")
         drafted = await proposing.draft(
             self._wired, turn.incident, "approve", [candidate], kind="undo", undo_of=turn.proposal.id
         )
         if drafted.away and after.status == "verified":
             raise errors.ClusterUnavailable(f"the way back could not be worked out: {drafted.refused[0]}")
-        return drafted.proposal
+        if drafted.proposal is not None:
+            return verifying.WayBack(drafted.proposal)
+        considered = f"{model.name_of(inverse)} was considered: "
+        return verifying.WayBack(none="; ".join(reason.removeprefix(considered) for reason in drafted.refused))
 
     async def tidy(self) -> None:
         """Ends proposals that expired and sweeps that were abandoned."""

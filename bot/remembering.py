@@ -2,6 +2,7 @@
 
 Two stages look at clusters, and both come here before the detectors: `bot.flow.sweeping`, which learns, and
 `bot.flow.examining` for a fresh look at one incident, which does not: the rates of a cluster are those of its sweeps.
+Logs alone are also read while an action for them is verified: nothing else shows that their errors are gone.
 """
 
 import asyncio

@@ -14,12 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 import pydantic
 import pydantic_settings
 from pydantic_settings.sources import utils
 
-from bot import errors, formats, plugins
-from k8s import custom, detection, model
+from bot import errors, formats, plugins, policies
+from k8s import custom, detection, model, policy
 
 PREFIX = "WATCHKEEPER_"
 Purpose = Literal["look", "serve"]
@@ -94,6 +95,8 @@ class Settings(pydantic_settings.BaseSettings):
         (), "Slack user ids such as U0123456789, with commas between them, or * for everyone"
     )
     """Who may approve. Empty by default, and then nobody may: leave to change a cluster is given, never assumed."""
+    members_ttl: _Span = _seconds(300, 10, 3600)
+    """Who is in a user group or channel of the policy is believed for this long, and read again after half of it."""
     first_post_delay: _Span = _seconds(4, 0, 60)
     """An incident is told after this long even where its diagnosis is not ready: one full message beats two."""
     coalesce: _Span = _seconds(10, 1, 600)
@@ -107,6 +110,11 @@ class Settings(pydantic_settings.BaseSettings):
         "DATABASE_URL",
     )
     """Postgres to keep the record in. Without it an embedded one runs in the data folder: for one replica only."""
+    database_role: Annotated[str, pydantic.AfterValidator(formats.role)] = _set(
+        "", "the name of a role in Postgres, such as watchkeeper_app"
+    )
+    """Role that sessions take: it may add to the audit trail and not change it. Empty: `watchkeeper_app`, made where
+    that is allowed. One that is named must be there and must be right (docs/audit.md), else nothing starts."""
     data_dir: _Folder = _set(Path("~/.local/state/watchkeeper"), "a folder that this process may write to")
     """Data folder: the embedded Postgres. Under `$XDG_STATE_HOME` where that is set."""
     lease: _Span = _seconds(30, 5, 600)
@@ -189,14 +197,26 @@ class Settings(pydantic_settings.BaseSettings):
         ("kube-system", "kube-public", "kube-node-lease"), "namespaces, with commas between them"
     )
     """Namespaces in which nothing is ever changed, whoever approves: the cluster's own machinery by default."""
+    policy_file: _File = _set(None, "the path of a YAML file (docs/policy.md)")
+    """The policy: what may be done where, by whom, how often and when not. Without it people are asked for everything.
+    `watchkeeper policy check` explains a file. What is set here besides holds as well: a denial wins."""
+    _held: policy.Policy | None = pydantic.PrivateAttr(default=None)
+    """The policy of that file: `load` puts it here."""
     proposal_ttl: _Span = _seconds(900, 60, 86400)
     """A proposal can be approved for this long. After 15 minutes nobody should trust what it rested on."""
     undo_ttl: _Span = _seconds(43200, 60, 604800)
     """Undo is on offer for this long, as long as nothing else changed: a night's shift."""
     verify_hold: _Span = _seconds(60, 0, 3600)
     """How long a workload must stay well before a fix counts as verified: longer than a crash loop's first waits."""
+    verify_hold_relapsing: _Span = _seconds(300, 0, 3600)
+    """The same for crashes and memory, which come back after a while: as long as a crash loop waits at most. Where it
+    is shorter than WATCHKEEPER_VERIFY_HOLD, that holds for these as well."""
     verify_timeout: _Span = _seconds(600, 10, 86400)
-    """After this long a fix that is not verified counts as not verified. A Deployment's own deadline by default."""
+    """After this long a fix that is not verified counts as not verified. A Deployment's own deadline by default. What
+    is well by then and has only to stay so is given the rest of its time."""
+    quiet_after_fix: _Span = _seconds(600, 0, 86400)
+    """For this long after an action was verified, signals of before it (an old OOM kill, say) open nothing, and a new
+    failure of the same workload goes on in the same thread."""
 
     # The process
     listen_host: str = _set("127.0.0.1", "an address of this machine, such as 127.0.0.1 or 0.0.0.0", min_length=1)
@@ -237,6 +257,17 @@ class Settings(pydantic_settings.BaseSettings):
         )
 
     @property
+    def policy(self) -> policy.Policy:
+        """What may be done: the policy file, or the shipped default without one, and the settings beside it."""
+        said = msgspec.structs.replace(
+            policy.Policy() if self._held is None else policy.NEUTRAL,
+            read_only=self.read_only,
+            approvers=self.approvers,
+            protected_namespaces=self.protected_namespaces,
+        )
+        return said if self._held is None else policy.merged(self._held, said)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret text, for the masking of logs. Never printed."""
         held = [self.slack_bot_token, self.slack_app_token, self.slack_signing_secret, self.database_url]
@@ -250,12 +281,17 @@ class Settings(pydantic_settings.BaseSettings):
 # --- loading
 
 
-def load(environ: Mapping[str, str] | None = None, *, purpose: Purpose = "look") -> Settings:
+def load(
+    environ: Mapping[str, str] | None = None, *, purpose: Purpose = "look", policy_file: Path | None = None
+) -> Settings:
     """Reads the settings (from the process's environment unless given one) and checks them for a purpose.
 
-    Raises errors.ConfigurationError with every fault at once, one line each: which variable, and how to set it.
+    `policy_file` stands in for the one that is set. Raises errors.ConfigurationError with every fault at once, one line
+    each: which variable, and how to set it.
     """
-    settings, faults = _check(os.environ if environ is None else environ, purpose)
+    given = os.environ if environ is None else environ
+    instead = {} if policy_file is None else {variable("policy_file"): str(policy_file)}
+    settings, faults = _check({**given, **instead}, purpose)
     if settings is None or faults:
         raise errors.ConfigurationError(*faults)
     return settings
@@ -266,6 +302,11 @@ def faults(environ: Mapping[str, str] | None = None, *, purpose: Purpose) -> tup
     return tuple(_check(os.environ if environ is None else environ, purpose)[1])
 
 
+def policy_file(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The policy file that is set, whatever else is wrong; None without one."""
+    return _path(_read(os.environ if environ is None else environ).get("policy_file"))
+
+
 def variable(field: str) -> str:
     """The variable that sets a field: `WATCHKEEPER_LISTEN_PORT`."""
     return PREFIX + field.upper()
@@ -274,6 +315,8 @@ def variable(field: str) -> str:
 def _check(environ: Mapping[str, str], purpose: Purpose) -> tuple[Settings | None, list[str]]:
     values = _read(environ)
     own, wrong = plugins.load(_path(values.get("detectors_file")))
+    held, denied = policies.load(_path(values.get("policy_file")))
+    wrong = (*wrong, *denied)
     faults: dict[str, str] = {}
     with formats.knowing(own.kinds):
         try:
@@ -286,6 +329,7 @@ def _check(environ: Mapping[str, str], purpose: Purpose) -> tuple[Settings | Non
             except pydantic.ValidationError:  # a default that cannot be: no home folder
                 return None, [*faults.values(), *wrong, *_misspelt(environ)]
     settings._own = own  # noqa: SLF001 - as the class says
+    settings._held = held  # noqa: SLF001 - as the class says
     found = [
         sentence
         for fields, sentence in (*_missing(settings, purpose), *_conflicts(settings))
@@ -295,7 +339,7 @@ def _check(environ: Mapping[str, str], purpose: Purpose) -> tuple[Settings | Non
 
 
 def _path(text: object) -> Path | None:
-    """The file of rules. One that cannot be told (no home folder) is named as a malformed setting."""
+    """The file of rules, or of the policy. One that cannot be told (no home folder) is named as a malformed setting."""
     try:
         return None if text is None else formats.home(Path(str(text)))
     except ValueError:

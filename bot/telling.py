@@ -12,6 +12,7 @@ from typing import Literal
 import pydantic
 
 from bot import formats, settings
+from k8s import policy_words
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -43,6 +44,8 @@ def warnings(chosen: settings.Settings) -> tuple[str, ...]:
 def _warnings(chosen: settings.Settings) -> Iterator[str]:
     if chosen.read_only:
         yield f"{settings.variable('read_only')} is true: nothing is ever changed in a cluster."
+    elif chosen.policy_file is not None:
+        yield from policy_words.concerns(chosen.policy)
     elif not chosen.approvers:
         yield f"Nobody may approve: {settings.variable('approvers')} is empty. Set it to {settings.how('approvers')}."
     elif "*" in chosen.approvers:

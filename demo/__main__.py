@@ -107,6 +107,7 @@ async def _cluster(options: Options, folder: Path, stack: contextlib.AsyncExitSt
         "WATCHKEEPER_CONTEXTS": "demo",
         "WATCHKEEPER_WRITER_USER": "writer",
         "WATCHKEEPER_VERIFY_HOLD": "5s",
+        "WATCHKEEPER_VERIFY_HOLD_RELAPSING": "5s",
         "WATCHKEEPER_VERIFY_TIMEOUT": "30s",
     }
 

@@ -1,4 +1,4 @@
-"""Approve, Reject, Undo, Acknowledge and Propose again: in a message or in App Home.
+"""Approve, Edit, Reject, Undo, Acknowledge and Propose again: in a message or in App Home.
 
 A press carries a row's id and the head of the digest that was on the card; the row decides what it means.
 """
@@ -12,11 +12,13 @@ from slack_bolt.app.async_app import AsyncApp
 from bot import doors
 from bot.domain import approvals
 from bot.slack import ids
-from bot.slack.blocks import answers, modals
+from bot.slack.blocks import answers, messages, modals
 
 Ack = Callable[[], Awaitable[object]]
 
-TOO_SLOW = "Slack did not open the window in time, so nothing was done. Press *Reject* again."
+TOO_SLOW = "Slack did not open the window in time, so nothing was done. Press *{button}* again."
+Fill = Callable[[approvals.Press, ids.Pressed], Awaitable[messages.View]]
+"""What a window asks, once it may ask. Raises WatchkeeperError."""
 
 
 def register(app: AsyncApp, held: doors.Doors) -> None:
@@ -24,6 +26,8 @@ def register(app: AsyncApp, held: doors.Doors) -> None:
     listener = _Listener(held)
     app.action(ids.APPROVE)(listener.approve)
     app.action(ids.UNDO)(listener.undo)
+    app.action(ids.APPROVE_WITH_REASON)(listener.approve_with_reason)
+    app.action(ids.EDIT)(listener.edit)
     app.action(ids.REJECT)(listener.reject)
     app.action(ids.ACKNOWLEDGE)(listener.acknowledge)
     app.action(ids.PROPOSE)(listener.propose)
@@ -45,27 +49,50 @@ class _Listener:
             answer = await doors.before_ack(self._held.pipeline.approve(_press(body)), ack)
             await self._tell(button, answer, body)
 
+    async def approve_with_reason(self, ack: Ack, body: dict[str, Any]) -> None:
+        async def fill(press: approvals.Press, context: ids.Pressed) -> messages.View:
+            return modals.approve_reason(await self._held.pipeline.proposal(press), context)
+
+        await self._ask("Approve", self._held.pipeline.may_approve, fill, ack, body)
+
     async def reject(self, ack: Ack, body: dict[str, Any]) -> None:
+        async def fill(press: approvals.Press, context: ids.Pressed) -> messages.View:
+            return modals.reject_reason(await self._held.pipeline.proposal(press), context)
+
+        await self._ask("Reject", self._held.pipeline.may_decide, fill, ack, body)
+
+    async def edit(self, ack: Ack, body: dict[str, Any]) -> None:
+        async def fill(press: approvals.Press, context: ids.Pressed) -> messages.View:
+            begun = await self._held.pipeline.begin_edit(press)
+            return modals.edit(begun.proposal, begun.fields, context)
+
+        await self._ask("Edit", self._held.pipeline.may_decide, fill, ack, body)
+
+    async def _ask(
+        self,
+        button: str,
+        may: Callable[[approvals.Press], Awaitable[approvals.Answer]],
+        fill: Fill,
+        ack: Ack,
+        body: dict[str, Any],
+    ) -> None:
         """The modal is opened first: its trigger dies after three seconds. Then it asks, or says why not."""
         await ack()
-        view = await self._held.publisher.open_modal(str(body["trigger_id"]), modals.loading())
+        view = await self._held.publisher.open_modal(str(body["trigger_id"]), modals.loading(button))
         if view is None:
-            await self._tell("reject", approvals.Answer("late", TOO_SLOW), body)
+            await self._tell(button.lower(), approvals.Answer("late", TOO_SLOW.format(button=button)), body)
             return
-        async with doors.guarded(self._held, "reject", functools.partial(self._notice, view)):
-            await self._ask_why(view, _press(body), body)
+        async with doors.guarded(self._held, button.lower(), functools.partial(self._notice, button, view)):
+            press = _press(body)
+            answer = await may(press)
+            if not answer.counted:
+                self._held.metrics.pressed(button.lower(), answer.ending)
+                await self._notice(button, view, answer.text)
+                return
+            await self._held.publisher.update_modal(view, await fill(press, _context(press, body)))
 
-    async def _ask_why(self, view: str, press: approvals.Press, body: dict[str, Any]) -> None:
-        answer = await self._held.pipeline.may_decide(press)
-        if not answer.counted:
-            self._held.metrics.pressed("reject", answer.ending)
-            await self._notice(view, answer.text)
-            return
-        proposal = await self._held.pipeline.proposal(press)
-        await self._held.publisher.update_modal(view, modals.reject_reason(proposal, _context(press, body)))
-
-    async def _notice(self, view: str, text: str) -> None:
-        await self._held.publisher.update_modal(view, modals.notice("Reject", text))
+    async def _notice(self, title: str, view: str, text: str) -> None:
+        await self._held.publisher.update_modal(view, modals.notice(title, text))
 
     async def acknowledge(self, ack: Ack, body: dict[str, Any]) -> None:
         async with doors.guarded(self._held, "acknowledge", self._teller(body)):
@@ -105,6 +132,6 @@ def _press(body: dict[str, Any]) -> approvals.Press:
     return approvals.Press(user, target.id, target.digest)
 
 
-def _context(press: approvals.Press, body: dict[str, Any]) -> ids.Rejection:
+def _context(press: approvals.Press, body: dict[str, Any]) -> ids.Pressed:
     channel = str((body.get("channel") or {}).get("id") or "")
-    return ids.Rejection(press.proposal_id, press.digest, channel, str((body.get("message") or {}).get("ts") or ""))
+    return ids.Pressed(press.proposal_id, press.digest, channel, str((body.get("message") or {}).get("ts") or ""))

@@ -44,6 +44,7 @@ class _Listener:
             "now": self._now,
             "incidents": self._incidents,
             "show": self._show,
+            "policy": self._policy,
             "audit": self._audit,
             "report": self._report,
             **self._of_watches(),
@@ -134,8 +135,13 @@ class _Listener:
             f"Watch `{watch.name}` is removed. {left.get(closed, f'Its {closed} open incidents were closed.')}"
         )
 
+    async def _policy(self, asked: _Asked) -> messages.Message:
+        held = self._held.pipeline
+        place = commands.policy_place(asked.command.rest, held.clusters)
+        return answers.policy_page(held.policy, place, self._held.clock())
+
     async def _audit(self, asked: _Asked) -> messages.Message:
-        return answers.audit_page(await self._held.pipeline.audit_page(asked.command.rest))
+        return answers.audit_page(await self._held.pipeline.audit_page(asked.command.rest, asked.user))
 
     async def _report(self, asked: _Asked) -> messages.Message:
         if asked.command.rest.lower() not in ("", "now"):

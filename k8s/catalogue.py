@@ -1,43 +1,20 @@
-"""The explicit table of remedies: all that may ever be done to a cluster, and the only way from an action to a plan.
+"""The catalogue of remedies: the only way from text to an action, and from an action to a plan.
 
-Called by `k8s.executor` and by the stages of `bot` that propose and check actions. What is not in `REMEDIES` cannot be
-decoded, planned or executed.
+Called by `k8s.executor` and by the stages of `bot` that propose and check actions. What is not in the table
+(`k8s.remedies`) cannot be decoded, planned or executed.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from k8s import kubectl, model, names
-from k8s.actions import delete_pod, rollout_restart, rollout_undo, scale
+from k8s import fields, kubectl, model, remedies
 
-REMEDIES: Mapping[str, model.Remedy] = MappingProxyType(
-    {
-        remedy.name: remedy
-        for remedy in (
-            rollout_restart.RolloutRestart(),
-            rollout_undo.RolloutUndo(),
-            delete_pod.DeletePod(),
-            scale.Scale(),
-        )
-    }
-)
-
-_WORKLOADS: Mapping[str, Sequence[str]] = MappingProxyType(
-    {
-        "rollout-restart": rollout_restart.KINDS,
-        "rollout-undo": rollout_undo.KINDS,
-        "delete-pod": delete_pod.WORKLOADS,
-        "scale": scale.KINDS,
-    }
-)
-_REFERENCES = ("workload", "pod")
-_MOST = 2**31 - 1
-"""The API's int32: more is no number of replicas and no revision."""
+REMEDIES = remedies.REMEDIES
+remedy_for = remedies.remedy_for
 
 
 class InvalidAction(ValueError):
@@ -47,10 +24,6 @@ class InvalidAction(ValueError):
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
-
-
-def remedy_for(action: model.Action) -> model.Remedy:
-    return REMEDIES[model.name_of(action)]
 
 
 def decode(raw: bytes | str | Mapping[str, Any]) -> model.Action:
@@ -64,37 +37,18 @@ def decode(raw: bytes | str | Mapping[str, Any]) -> model.Action:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         reason, _, path = str(error).partition(" - at `$")
         raise InvalidAction(path.rstrip("`").lstrip("."), reason) from error
-    _check_strays(tree)
-    _check(action)
+    _check_strays(tree, action)
+    if fault := remedies.fault(action):
+        raise InvalidAction(*fault)
     return action
 
 
-def _check_strays(tree: Mapping[str, Any]) -> None:
+def _check_strays(tree: Mapping[str, Any], action: model.Action) -> None:
     """Unknown fields inside a reference: msgspec refuses them in the action itself only."""
     known = set(model.ResourceRef.__struct_fields__)
-    for field in _REFERENCES:
+    for field in remedies.references(action):
         for stray in sorted(set(tree.get(field, ())) - known):
             raise InvalidAction(f"{field}.{stray}", "no such field")
-
-
-def _check(action: model.Action) -> None:
-    kinds = _WORKLOADS[model.name_of(action)]
-    if action.workload.kind not in kinds:
-        raise InvalidAction("workload.kind", f"{action.workload.kind!r} is none of {', '.join(kinds)}")
-    refs = {"workload": action.workload}
-    if isinstance(action, model.DeletePod):
-        refs["pod"] = action.pod
-        if action.pod.kind != "Pod":
-            raise InvalidAction("pod.kind", f"{action.pod.kind!r} is not Pod")
-        if action.pod.namespace != action.workload.namespace:
-            raise InvalidAction("pod.namespace", "is not the workload's namespace")
-    for field, ref in refs.items():
-        if fault := names.fault(ref):
-            raise InvalidAction(f"{field}.{fault[0]}", fault[1])
-    if isinstance(action, model.RolloutUndo) and not 1 <= action.revision <= _MOST:
-        raise InvalidAction("revision", f"{action.revision} is no revision: a revision is named by its number, from 1")
-    if isinstance(action, model.Scale) and not 0 <= action.replicas <= _MOST:
-        raise InvalidAction("replicas", f"{action.replicas} is no number of replicas")
 
 
 def problems(action: model.Action, target: model.Target) -> tuple[str, ...]:
@@ -102,16 +56,16 @@ def problems(action: model.Action, target: model.Target) -> tuple[str, ...]:
 
     An action that was not made by `decode` is held to the same rules.
     """
-    try:
-        _check(action)
-    except InvalidAction as error:
-        return (f"This is no action of the catalogue: {error}.",)
+    if fault := remedies.fault(action):
+        return (f"This is no action of the catalogue: {InvalidAction(*fault)}.",)
     return tuple(remedy_for(action).problems(action, target))
 
 
 def plan(action: model.Action, target: model.Target, planned_at: datetime) -> model.Plan:
     """Works the action out, with its kubectl line. Only after `problems` is empty."""
-    return replace(remedy_for(action).plan(action, target, planned_at), kubectl=kubectl.line(action))
+    found = remedy_for(action).plan(action, target, planned_at)
+    created = next((fields.text(op.body, "metadata", "name") for op in found.operations if op.verb == "create"), "")
+    return replace(found, kubectl=kubectl.line(action, created=created))
 
 
 def applied(action: model.Action, operations: Sequence[model.Operation], target: model.Target) -> bool:

@@ -1,9 +1,11 @@
 """What a dry run would change, as lines for people: `k8s.executor` compares the object with the server's answer.
 
 Pure. Only fields that people set are compared; what the server counts or keeps for itself is left out. Values are
-redacted with the name that they belong to, since a password shows its nature by its name.
+redacted with the name that they belong to, since a password shows its nature by its name; those of environment
+variables are not shown at all.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +16,8 @@ from k8s import model, redact
 _SERVER_KEEPS = frozenset(("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"))
 _LONGEST = 200
 """Characters of one value; a ConfigMap in an annotation can be a megabyte."""
+_VARIABLE = re.compile(r"(?:^|[.\]])env(?:\[[^\]]*\]|\.\w+)\.value$")
+"""The path of an environment variable's value: whatever its name, it may be a secret."""
 _MISSING: Any = object()
 
 
@@ -89,6 +93,8 @@ def _step(path: str, key: str) -> str:
 
 
 def _shown(path: str, value: Any) -> str:
+    if _VARIABLE.search(path):
+        return "[redacted:value]"
     text = value if isinstance(value, str) and value.isprintable() and value else msgspec.json.encode(value).decode()
     named = _innermost(path)
     masked = redact.redact(f"{named}={text}")

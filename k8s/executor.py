@@ -64,6 +64,9 @@ class _Order:
     planned_at: datetime
     pins: Mapping[str, str]
     operations: Sequence[model.Operation]
+    cluster: str
+    members: guardrails.Members
+    proposer: str
 
 
 async def _always() -> bool:
@@ -142,8 +145,14 @@ class Executor:
         pins: Mapping[str, str],
         operations: Sequence[model.Operation] = (),
         fence: Callable[[], Awaitable[bool]] = _always,
+        cluster: str = "",
+        members: guardrails.Members = guardrails.NO_MEMBERS,
+        proposer: str = "",
     ) -> model.Outcome:
         """Does what the permit covers, or nothing.
+
+        `cluster` is its name as rules of the policy know it, `members` who is in which user group and channel, and
+        `proposer` the person who asked for this or changed it: as the policy asks for them (`guardrails.judge`).
 
         `fence` is asked right before every write: whether this execution is still the caller's to do. A process that
         was frozen meanwhile, and whose work another one took over, must not write when it wakes.
@@ -153,7 +162,21 @@ class Executor:
         the plan can no longer be made. Never raises a ClusterError; a cancellation while writing goes through, and the
         caller's record is then settled by `look`.
         """
-        order = _Order(action, permit, proposal, subject, policy, history, mode, planned_at, pins, operations)
+        order = _Order(
+            action=action,
+            permit=permit,
+            proposal=proposal,
+            subject=subject,
+            policy=policy,
+            history=history,
+            mode=mode,
+            planned_at=planned_at,
+            pins=pins,
+            operations=operations,
+            cluster=cluster,
+            members=members,
+            proposer=proposer,
+        )
         for _ in range(ATTEMPTS):
             try:
                 target = await self._reader.read_target(action)
@@ -239,6 +262,8 @@ def _decide(order: _Order, target: model.Target, now: Callable[[], datetime]) ->
         history=order.history,
         mode=order.mode,
         now=now(),
+        cluster=order.cluster,
+        members=order.members,
     )
     if not verdict.allowed:
         return _outcome("refused", " ".join(verdict.reasons))
@@ -249,7 +274,14 @@ def _decide(order: _Order, target: model.Target, now: Callable[[], datetime]) ->
     if order.permit.policy != order.policy.hash:
         return _outcome("refused", "The policy has changed since the permit was given.")
     fault = guardrails.check_permit(
-        order.permit, proposal=order.proposal, digest=digest, policy=order.policy, now=now(), verdict=verdict
+        order.permit,
+        proposal=order.proposal,
+        digest=digest,
+        policy=order.policy,
+        now=now(),
+        verdict=verdict,
+        members=order.members,
+        proposer=order.proposer,
     )
     if fault:
         return _outcome("refused", fault)
@@ -311,8 +343,10 @@ def _not_done(error: errors.ClusterError) -> model.Outcome:
 
 def _changes(op: model.Operation, before: model.Json, after: model.Json) -> Sequence[str]:
     match op.verb:
-        case "delete":
+        case "delete" | "force-delete" | "evict":
             return [f"- {op.target.kind} {op.target.short}"]
+        case "create":
+            return [f"+ {after.get('kind')} {op.target.namespace}/{(after.get('metadata') or {}).get('name')}"]
         case "scale":
             shown = {"spec": {"replicas": (before.get("spec") or {}).get("replicas")}}
             return differences.lines(shown, {"spec": {"replicas": (after.get("spec") or {}).get("replicas")}})

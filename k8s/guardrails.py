@@ -4,50 +4,27 @@ Pure. Called by the stages of `bot` that propose, ask and execute, and asked aga
 write: a verdict of an hour ago permits nothing. Everything here fails closed, and a denial wins over all else.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
-from k8s import model, scopes, standing
+from k8s import model, policy_rules, policy_tiers, scopes, standing
+from k8s import policy as policies
 
 Mode = Literal["observe", "approve", "autonomous"]
+Policy = policies.Policy
+Members = policies.Members
+NO_MEMBERS = policies.NO_MEMBERS
 
-ANYONE = "*"
-"""As an approver: whoever can press the button. An explicit choice, never the default."""
+ANYONE = policies.ANYONE
 BY_POLICY = "policy"
 """The approver of a permit that the policy alone gave, in autonomous mode. Nobody's user id."""
 
 _NOTHING_WRITTEN = frozenset(("stale", "already-fixed", "refused", "failed"))
-
-
-class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be done, and by whom. Its hash is part of every digest: a changed policy voids what it had allowed."""
-
-    read_only: bool = False
-    approvers: tuple[str, ...] = ()
-    """User ids that may approve. Empty: nobody may. `*`: anyone may."""
-    protected_namespaces: tuple[str, ...] = ("kube-system", "kube-public", "kube-node-lease")
-    """Shell-style globs; nothing is done in these."""
-    cooldown: timedelta = timedelta(minutes=5)
-    """Least time between two equal actions on one workload: a rollout needs it to show what it did."""
-    hourly_limit: int = 6
-    """Most actions on one workload in an hour: when so many did not help, the next one will not."""
-    max_replicas: int = 50
-    max_scale_factor: float = 4.0
-    """At most so many times more, or fewer, replicas in one step."""
-    second_approval_tiers: tuple[model.RiskTier, ...] = ()
-    """Risk tiers that two different people must approve."""
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 in hex over the canonical policy; the order of names plays no part. Shown by its first 16."""
-        tree = msgspec.to_builtins(self)
-        for field in ("approvers", "protected_namespaces", "second_approval_tiers"):
-            tree[field] = sorted(set(tree[field]))
-        return hashlib.sha256(msgspec.json.encode(tree, order="sorted")).hexdigest()
+_NO_REASONS: Mapping[str, str] = {}
+_NUMBERS = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
 
 
 class PastExecution(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +57,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     approvals_needed: int
     """Different people who must approve; 0 only in autonomous mode, for low-risk and reversible actions."""
     approvers: tuple[str, ...]
-    """Who may approve."""
+    """Who may approve: user ids, user groups (`S…`), channels (`C…`: their members), or `*`."""
     digest: str
     """Of exactly the plan that was judged, under the policy that judged it: a permit is given for no other."""
+    tier_reasons: tuple[str, ...] = ()
+    """Why it is of this tier."""
+    reason_required: bool = False
+    """Whether each approver has to say why."""
+    self_approval: bool = True
+    """Whether who asked for it, or changed it, may approve it."""
+    rule: str = ""
+    """What decided whether it may be done at all: `allow rule restarts (policy.yaml:12)`, or the default."""
+    advice: tuple[str, ...] = ()
+    """Where to change it instead, where the policy says so."""
 
 
 class NotPermitted(Exception):
@@ -108,30 +95,59 @@ def judge(
     history: History,
     mode: Mode,
     now: datetime,
+    cluster: str = "",
+    members: Members = NO_MEMBERS,
 ) -> Verdict:
-    """The verdict on a plan against its freshly read target. `subject` is the incident's own workload (or node)."""
+    """The verdict on a plan against its freshly read target. `subject` is the incident's own workload (or node).
+
+    Without its name the cluster may be any: denials and freezes of clusters then hold, and allowances do not. User
+    groups and channels that `members` does not have are empty.
+    """
+    what = policy_rules.deed(action, plan.operations, target, cluster)
     back = _takes_back(action, history)
-    needed = _approvals_needed(plan, policy, mode)
+    production = policy_rules.in_production(policy, cluster, what.namespaces)
+    weight = policy_tiers.weighed(action, plan, target, production=production)
+    ruling = policy_rules.ruling(policy, what)
+    owned = standing.ownership(action, target, policy.gitops, taking_back=back)
+    needed = _approvals_needed(weight.tier, plan, policy, mode)
     reasons = [
         *_switched_off(policy, mode),
         *([] if plan.action == action else ["The plan was made for another action."]),
         *scopes.faults(action, plan.operations, target, subject),
-        *standing.protection(target, action.workload.namespace, policy.protected_namespaces),
-        *standing.deletion(target),
+        *ruling.denials,
+        *_protection(target, what, policy),
+        *standing.deletion(action, target),
+        *policy_rules.frozen(policy, what, weight.tier, now, back=back),
+        *owned.refusals,
         *_replica_bounds(action, target, policy),
         *([] if back else standing.proof(action, target)),
         *_pace(action, policy, history, now, taking_back=back),
-        *_nobody_to_ask(needed, policy),
+        *_nobody_to_ask(needed, weight.tier, policy, members),
     ]
+    tier = policy.tiers.of(weight.tier)
     return Verdict(
         allowed=not reasons,
         reasons=tuple(reasons),
-        warnings=tuple(standing.warnings(action, target, taking_back=back)),
-        tier=plan.risk,
+        warnings=(*owned.warnings, *standing.warnings(action, target, taking_back=back)),
+        tier=weight.tier,
         approvals_needed=needed,
-        approvers=policy.approvers,
+        approvers=policies.named(policy, weight.tier),
         digest=digest_of(plan, policy),
+        tier_reasons=weight.reasons,
+        reason_required=tier.reason_required,
+        self_approval=tier.self_approval,
+        rule=ruling.by,
+        advice=owned.advice,
     )
+
+
+def _protection(target: model.Target, what: policy_rules.Deed, policy: Policy) -> list[str]:
+    found = [
+        reason
+        for namespace in sorted(what.namespaces)
+        for reason in standing.protection(target, namespace, policy.protected_namespaces)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _switched_off(policy: Policy, mode: Mode) -> list[str]:
@@ -143,22 +159,36 @@ def _switched_off(policy: Policy, mode: Mode) -> list[str]:
     return found
 
 
-def _approvals_needed(plan: model.Plan, policy: Policy, mode: Mode) -> int:
-    if plan.risk in policy.second_approval_tiers:
-        return 2
-    return 0 if mode == "autonomous" and plan.risk == "low" and plan.inverse is not None else 1
+def _approvals_needed(tier: model.RiskTier, plan: model.Plan, policy: Policy, mode: Mode) -> int:
+    if mode == "autonomous" and plan.inverse is not None and _alone(tier, policy):
+        return 0
+    return max(1, policy.tiers.of(tier).approvals)
 
 
-def _nobody_to_ask(needed: int, policy: Policy) -> list[str]:
-    people = {user for user in policy.approvers if user}
-    if needed and not people:
-        return ["Nobody may approve: the policy names no approvers."]
-    if ANYONE not in people and len(people) < needed:
-        return ["Two people must approve this, and the policy names one."]
+def _alone(tier: model.RiskTier, policy: Policy) -> bool:
+    """Whether the policy may ever permit something of this tier by itself."""
+    asked = policy.tiers.of(tier)
+    return tier == "low" and asked.approvals < 2 and not asked.reason_required
+
+
+def _nobody_to_ask(needed: int, tier: model.RiskTier, policy: Policy, members: Members) -> list[str]:
+    people = policies.people(policy, tier, members)
+    if not needed or people is None:
+        return []
+    unknown = policies.unknown_places(policy, tier, members)
+    beside = f" Who is in {', '.join(unknown)} is not known here." if unknown else ""
+    if not people:
+        nobody = "the policy names no approvers" if not unknown else f"nobody is known to be an approver of {tier} risk"
+        return [f"Nobody may approve: {nobody}.{beside}"]
+    if len(people) < needed:
+        count = "one" if len(people) == 1 else str(len(people))
+        return [f"{_NUMBERS.get(needed, str(needed))} people must approve this, and the policy names {count}.{beside}"]
     return []
 
 
 def _replica_bounds(action: model.Action, target: model.Target, policy: Policy) -> list[str]:
+    if isinstance(action, model.SetAutoscaler) and action.most > policy.max_replicas:
+        return [f"{action.most} replicas are more than the {policy.max_replicas} that the policy allows."]
     if not isinstance(action, model.Scale):
         return []
     found = standing.scaling(action, target)
@@ -201,17 +231,30 @@ def _pace(action: model.Action, policy: Policy, history: History, now: datetime,
     recent = sum(now - past.at < timedelta(hours=1) for past in here)
     if recent >= policy.hourly_limit and not taking_back:
         found.append(f"{recent} actions on {action.workload.short} within an hour did not settle it.")
+    everywhere = sum(
+        past.status not in _NOTHING_WRITTEN and now - past.at < timedelta(hours=1) for past in history.executions
+    )
+    if everywhere >= policy.cluster_hourly_limit and not taking_back:
+        found.append(f"{everywhere} actions on this cluster within an hour are as many as the policy allows.")
     return found
 
 
 # --- permits --------------------------------------------------------------------------------------------------------
 
 
-def may_approve(user: str, policy: Policy) -> bool:
-    """Whether this user's press counts."""
+def may_approve(
+    user: str,
+    policy: Policy,
+    *,
+    tier: model.RiskTier | None = None,
+    members: Members = NO_MEMBERS,
+) -> bool:
+    """Whether this user's press counts for an action of this tier; without one: of any tier at all."""
     if not user or user in (ANYONE, BY_POLICY):
         return False
-    return user in policy.approvers or ANYONE in policy.approvers
+    tiers = policies.TIERS if tier is None else (tier,)
+    known = [policies.people(policy, each, members) for each in tiers]
+    return any(people is None or user in people for people in known)
 
 
 def permit(
@@ -223,8 +266,15 @@ def permit(
     approvers: Sequence[str],
     now: datetime,
     expires_at: datetime,
+    members: Members = NO_MEMBERS,
+    proposer: str = "",
+    reasons: Mapping[str, str] = _NO_REASONS,
 ) -> model.Permit:
-    """Leave to do what `digest` covers. `approvers` are the users who pressed Approve; raises NotPermitted."""
+    """Leave to do what `digest` covers. `approvers` are the users who pressed Approve; raises NotPermitted.
+
+    `proposer` is the person who asked for the action or changed it, empty where that was Watchkeeper itself. `reasons`
+    are what each approver gave as theirs. The policy's own word on the tier holds beside the verdict's: the stricter.
+    """
     if not verdict.allowed or verdict.reasons:
         raise NotPermitted(" ".join(verdict.reasons) or "The policy denies it.")
     if policy.read_only:
@@ -234,7 +284,9 @@ def permit(
     if expires_at <= now:
         raise NotPermitted("The proposal has expired.")
     people = tuple(dict.fromkeys(approvers))
-    if fault := _approval_fault(people, verdict, policy):
+    if fault := _approval_fault(people, policy, verdict, members, proposer):
+        raise NotPermitted(fault)
+    if fault := _reason_fault(people, policy, verdict, reasons):
         raise NotPermitted(fault)
     return model.Permit(
         proposal=proposal,
@@ -243,16 +295,34 @@ def permit(
         approvers=people or (BY_POLICY,),
         granted_at=now,
         expires_at=expires_at,
+        reasons=tuple(reasons.get(user, "").strip() for user in people) if any(reasons.values()) else (),
     )
 
 
-def _approval_fault(people: Sequence[str], verdict: Verdict, policy: Policy) -> str:
+def _approval_fault(
+    people: Sequence[str], policy: Policy, verdict: Verdict | None, members: Members, proposer: str
+) -> str:
+    """Why these people's approval is not enough. Without a verdict the tier is not known: then all tiers must agree."""
+    tiers = policies.TIERS if verdict is None else (verdict.tier,)
     for user in people:
-        if not may_approve(user, policy):
+        if not all(may_approve(user, policy, tier=tier, members=members) for tier in tiers):
             return f"{user or 'Someone unnamed'} may not approve this."
-    if len(people) < verdict.approvals_needed:
-        return f"{len(people)} of {verdict.approvals_needed} approvals."
-    return ""
+    alone = verdict is not None and not verdict.self_approval
+    if proposer and proposer in people and (alone or not all(policy.tiers.of(tier).self_approval for tier in tiers)):
+        return f"{proposer} asked for this, and somebody else must approve it."
+    needed = max(policy.tiers.of(tier).approvals for tier in tiers)
+    if verdict is not None:
+        by_itself = verdict.approvals_needed == 0 and _alone(verdict.tier, policy)
+        needed = 0 if by_itself else max(1, needed, verdict.approvals_needed)
+    counted = len(set(people))
+    return f"{counted} of {needed} approvals." if counted < needed else ""
+
+
+def _reason_fault(people: Sequence[str], policy: Policy, verdict: Verdict, reasons: Mapping[str, str]) -> str:
+    if not (verdict.reason_required or policy.tiers.of(verdict.tier).reason_required):
+        return ""
+    silent = any(not reasons.get(user, "").strip() for user in people)
+    return f"A reason is required for an action of {verdict.tier} risk." if silent or not people else ""
 
 
 def check_permit(
@@ -263,11 +333,13 @@ def check_permit(
     policy: Policy,
     now: datetime,
     verdict: Verdict | None = None,
+    members: Members = NO_MEMBERS,
+    proposer: str = "",
 ) -> str:
     """Why this permit does not cover what is about to be done, as a sentence; "" where it does.
 
     `verdict` is the one of this very moment. A permit that the policy alone gave holds only beside a verdict that still
-    needs nobody's approval, so without one it is refused.
+    needs nobody's approval, so without one it is refused; any other must then be enough for every tier.
     """
     if permit.proposal != proposal:
         return "The permit is for another proposal."
@@ -279,20 +351,14 @@ def check_permit(
         return "The permit has expired."
     if policy.read_only:
         return "Read-only: nothing is changed in any cluster from here."
-    return _permit_fault(permit, policy, verdict)
-
-
-def _permit_fault(permit: model.Permit, policy: Policy, verdict: Verdict | None) -> str:
     if verdict is not None and (not verdict.allowed or verdict.digest != permit.digest):
         return "The policy no longer allows it."
     if permit.approvers == (BY_POLICY,):
-        alone = verdict is not None and verdict.approvals_needed == 0
+        alone = verdict is not None and verdict.approvals_needed == 0 and _alone(verdict.tier, policy)
         return "" if alone else "The policy alone may no longer permit this."
     if not permit.approvers:
         return "Nobody has approved it."
-    needed = 1 if verdict is None else verdict.approvals_needed
-    people = set(permit.approvers)
-    if len(people) < needed:
-        return f"{len(people)} of {needed} approvals."
-    stranger = next((user for user in permit.approvers if not may_approve(user, policy)), None)
-    return "" if stranger is None else f"{stranger or 'Someone unnamed'} may not approve this."
+    if fault := _approval_fault(permit.approvers, policy, verdict, members, proposer):
+        return fault
+    given = dict(zip(permit.approvers, permit.reasons, strict=False))
+    return "" if verdict is None else _reason_fault(permit.approvers, policy, verdict, given)

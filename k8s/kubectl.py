@@ -5,38 +5,25 @@ Called by `k8s.catalogue` for a plan and by `bot` for a card. Quoted for a POSIX
 
 import shlex
 
-from k8s import model, names
+from k8s import model, names, remedies
 
 
-def argv(action: model.Action, context: str = "") -> tuple[str, ...]:
-    """The words of the command. `context` is the kubeconfig context's name, left out where it is empty.
+def argv(action: model.Action, context: str = "", *, created: str = "") -> tuple[str, ...]:
+    """The words of the command. `context` is the kubeconfig context's name, left out where it is empty; `created` is
+    the name of what the action creates.
 
     Raises ValueError where a name of the action could not be an object's name.
     """
-    refs = (action.workload, action.pod) if isinstance(action, model.DeletePod) else (action.workload,)
-    for ref in refs:
+    for ref in remedies.references(action).values():
         if fault := names.fault(ref):
             raise ValueError(fault[1])
     # One word (`--context=x`), so that a context that begins with a dash is no flag.
-    start = ("kubectl", *((f"--context={context}",) if context else ()), "-n", action.workload.namespace)
-    return (*start, *_words(action))
+    start = ("kubectl", *((f"--context={context}",) if context else ()))
+    namespace = ("-n", action.workload.namespace) if action.workload.namespace else ()
+    words = remedies.remedy_for(action).words(action)
+    return (*start, *namespace, *(word.replace(names.NEW, created) if created else word for word in words))
 
 
-def _words(action: model.Action) -> tuple[str, ...]:
-    match action:
-        case model.RolloutRestart():
-            return ("rollout", "restart", _slashed(action.workload))
-        case model.RolloutUndo():
-            return ("rollout", "undo", _slashed(action.workload), f"--to-revision={action.revision}")
-        case model.DeletePod():
-            return ("delete", _slashed(action.pod))
-    return ("scale", _slashed(action.workload), f"--replicas={action.replicas}")
-
-
-def _slashed(ref: model.ResourceRef) -> str:
-    return f"{ref.kind.lower()}/{ref.name}"
-
-
-def line(action: model.Action, context: str = "") -> str:
+def line(action: model.Action, context: str = "", *, created: str = "") -> str:
     """The command as one line; `shlex.split` of it gives `argv` back."""
-    return shlex.join(argv(action, context))
+    return shlex.join(argv(action, context, created=created))

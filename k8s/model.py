@@ -167,6 +167,13 @@ class Finding:
     """Machine-readable details for diagnosis: `reason`, `exit_code`, `image`, `class`, `missing`, `node` …"""
     node: str = ""
     """The node that a pod's finding sits on, for folding into a node's incident."""
+    last: datetime | None = None
+    """When it happened the last time, of what happens again and again (a crash, a kill)."""
+
+    @property
+    def latest(self) -> datetime:
+        """The newest that it tells of."""
+        return self.since if self.last is None else max(self.since, self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +275,7 @@ class RolloutRestart(Remediation, frozen=True, tag="rollout-restart"):
 
 
 class RolloutUndo(Remediation, frozen=True, tag="rollout-undo"):
-    """Put the pod template of an earlier revision of a Deployment back. `revision` is named, never "the previous"."""
+    """Put the pod template of an earlier revision back. `revision` is named, never "the previous"."""
 
     workload: ResourceRef
     revision: int
@@ -289,7 +296,181 @@ class Scale(Remediation, frozen=True, tag="scale"):
     replicas: int
 
 
-Action = RolloutRestart | RolloutUndo | DeletePod | Scale
+class RolloutPause(Remediation, frozen=True, tag="rollout-pause"):
+    """Halt the rollout of a Deployment where it is."""
+
+    workload: ResourceRef
+
+
+class RolloutResume(Remediation, frozen=True, tag="rollout-resume"):
+    """Let a paused Deployment roll out again."""
+
+    workload: ResourceRef
+
+
+class SetImage(Remediation, frozen=True, tag="set-image"):
+    """Give one container an image that an earlier revision of this very workload ran."""
+
+    workload: ResourceRef
+    container: str
+    image: str
+
+
+class SetResources(Remediation, frozen=True, tag="set-resources"):
+    """Change the requests and limits of one container. Canonical quantities (`500m`, `256Mi`); empty: left alone."""
+
+    workload: ResourceRef
+    container: str
+    cpu_request: str = ""
+    memory_request: str = ""
+    cpu_limit: str = ""
+    memory_limit: str = ""
+
+
+class SetEnv(Remediation, frozen=True, tag="set-env"):
+    """Give one variable of one container what it had in an earlier revision. The value itself is never part of this."""
+
+    workload: ResourceRef
+    container: str
+    variable: str
+    revision: int
+
+
+class UnsetEnv(Remediation, frozen=True, tag="unset-env"):
+    """Take one variable away from one container, which in this earlier revision did not have it."""
+
+    workload: ResourceRef
+    container: str
+    variable: str
+    revision: int
+
+
+class EvictPod(Remediation, frozen=True, tag="evict-pod"):
+    """Evict one pod that a controller will replace: PodDisruptionBudgets are asked."""
+
+    pod: ResourceRef
+    workload: ResourceRef
+    """Its top owner: what is watched afterwards."""
+
+
+class ForceDeletePod(Remediation, frozen=True, tag="force-delete-pod"):
+    """Drop the record of a pod that is being deleted and whose node is gone or does not report."""
+
+    pod: ResourceRef
+    workload: ResourceRef
+    """Its top owner: what is watched afterwards."""
+    node: str
+    """The node that it was running on."""
+
+
+class RemoveFinalizer(Remediation, frozen=True, tag="remove-finalizer"):
+    """Take one named finalizer from an object that has been waiting for it to be deleted."""
+
+    object: ResourceRef
+    workload: ResourceRef
+    """The object itself, or the top owner of the pod that it is."""
+    finalizer: str
+
+
+class SetAutoscaler(Remediation, frozen=True, tag="set-autoscaler"):
+    """Set the bounds of a HorizontalPodAutoscaler, within half of what they are."""
+
+    autoscaler: ResourceRef
+    workload: ResourceRef
+    """What it scales."""
+    least: int
+    most: int
+
+
+class SuspendCronJob(Remediation, frozen=True, tag="suspend-cronjob"):
+    """Let a CronJob start no more Jobs; those that run go on."""
+
+    workload: ResourceRef
+
+
+class ResumeCronJob(Remediation, frozen=True, tag="resume-cronjob"):
+    """Let a suspended CronJob start Jobs again."""
+
+    workload: ResourceRef
+
+
+class RunCronJob(Remediation, frozen=True, tag="run-cronjob"):
+    """Start one Job of a CronJob now."""
+
+    workload: ResourceRef
+
+
+class DeleteJob(Remediation, frozen=True, tag="delete-job"):
+    """Delete a Job that failed, with its pods."""
+
+    job: ResourceRef
+    workload: ResourceRef
+    """The CronJob that it belongs to, or the Job itself."""
+
+
+class RerunJob(Remediation, frozen=True, tag="rerun-job"):
+    """Start a new Job that is like one that failed; that one stays."""
+
+    job: ResourceRef
+    workload: ResourceRef
+    """The CronJob that it belongs to, or the Job itself."""
+
+
+class Cordon(Remediation, frozen=True, tag="cordon"):
+    """Let no new pod be scheduled to a node."""
+
+    workload: ResourceRef
+    """The node."""
+
+
+class Uncordon(Remediation, frozen=True, tag="uncordon"):
+    """Let pods be scheduled to a node again."""
+
+    workload: ResourceRef
+    """The node."""
+
+
+class RemoveTaint(Remediation, frozen=True, tag="remove-taint"):
+    """Take one taint from a node."""
+
+    workload: ResourceRef
+    """The node."""
+    key: str
+    effect: str
+
+
+class AnnotateMute(Remediation, frozen=True, tag="annotate-mute"):
+    """Mark a workload so that these kinds of failure are not told of it. None: so that all are."""
+
+    workload: ResourceRef
+    failures: tuple[str, ...]
+
+
+Action = (
+    RolloutRestart
+    | RolloutUndo
+    | DeletePod
+    | Scale
+    | RolloutPause
+    | RolloutResume
+    | SetImage
+    | SetResources
+    | SetEnv
+    | UnsetEnv
+    | EvictPod
+    | ForceDeletePod
+    | RemoveFinalizer
+    | SetAutoscaler
+    | SuspendCronJob
+    | ResumeCronJob
+    | RunCronJob
+    | DeleteJob
+    | RerunJob
+    | Cordon
+    | Uncordon
+    | RemoveTaint
+    | AnnotateMute
+)
 """The closed set of what may ever be done to a cluster; `msgspec.json.decode(text, type=Action)` refuses all else."""
 
 
@@ -303,15 +484,23 @@ def name_of(action: Action) -> str:
     return str(action.__struct_config__.tag)
 
 
-class Operation(msgspec.Struct, frozen=True):
-    """One exact write to the API server. `target.uid` is always set and is a precondition of the write."""
+Verb = Literal["patch", "scale", "delete", "force-delete", "evict", "create"]
 
-    verb: Literal["patch", "scale", "delete"]
+
+class Operation(msgspec.Struct, frozen=True):
+    """One exact write to the API server. `target.uid` is always set and is a precondition of the write.
+
+    Of `create` the target is the object that the new one is made from. The API binds no creation to another object:
+    that this one is still the same is seen right before, and a name that is taken already is a conflict.
+    """
+
+    verb: Verb
     target: ResourceRef
     patch_type: Literal["merge", "json"] | None = None
     """For `patch`: JSON merge patch (RFC 7386) or JSON patch (RFC 6902)."""
     body: Json | list[Json] | None = None
-    """For `patch` the patch; for `scale` `{"spec": {"replicas": n}}`; None for `delete`."""
+    """For `patch` the patch; for `scale` `{"spec": {"replicas": n}}`; for `create` the new object, whole, with its kind
+    and name; None for `delete`, `force-delete` (without any grace period) and `evict`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +526,31 @@ class Target:
     """The Namespace object, for its labels and annotations; None where it may not be read."""
     unread: tuple[str, ...] = ()
     """Lists that may not be read (`poddisruptionbudgets` …): that they are empty above says nothing."""
+    revisions: tuple[Json, ...] = ()
+    """ControllerRevisions of a StatefulSet or DaemonSet, by ascending revision, where the action asks for them."""
+    extras: tuple[Json, ...] = ()
+    """Further objects that the action asks for (`Needs.extras`), those that are there; each with its `kind`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What has to be read for one action (`Reader.read_target`), and which rights that takes (`rights.needed`).
+
+    The namespace's marks, the budgets of the pods and the autoscalers of the workload come besides.
+    """
+
+    object: ResourceRef
+    """What is written: it becomes `Target.object`."""
+    owner: ResourceRef | None = None
+    """The workload of a pod that is written. None: the object itself is what is watched afterwards."""
+    members: bool = True
+    """The pods of the workload, and the ReplicaSets of a Deployment."""
+    revisions: bool = False
+    """The ControllerRevisions of a StatefulSet or DaemonSet; a Deployment has its ReplicaSets."""
+    extras: tuple[ResourceRef, ...] = ()
+    """Further objects, by name."""
+    made: bool = False
+    """The Jobs that were made of the object from here (`names.MADE_FROM`), among `Target.extras`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +564,8 @@ class BlastRadius:
     headroom: int | None = None
     """disruptionsAllowed of the tightest PodDisruptionBudget; None where there is none."""
     note: str = ""
+    removed: int = 0
+    """Pods of a stuck rollout that go away besides, and nothing takes their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,10 +586,63 @@ class Plan:
     """Why there is no inverse, in one sentence; empty where there is one."""
 
 
+Check = Literal["rollout", "replaced", "replicas", "field", "gone", "job"]
+"""How success is told (`k8s.verification`). rollout: all pods are of the new template, ready, and stay so. replaced:
+the one object that went is gone and the workload is ready. replicas: as many as wanted, all ready. field: the object
+says what was written, and its controller has seen it. gone: the object is no more. job: the Job that was made is
+complete."""
+
+
 class Remedy(Protocol):
-    """One remedy of the catalogue (one module of `k8s.actions`). All methods are pure."""
+    """One remedy of the catalogue (one module of `k8s.actions`), which holds all that is particular to it.
+
+    Remedies subclass this. All methods are pure, and none raises on an odd object.
+    """
 
     name: str
+    """As in the catalogue and on the wire: the tag of `action`."""
+    action: type[Remediation]
+    """Its parameters."""
+    kinds: tuple[str, ...]
+    """Kinds of `action.workload` that it is for."""
+    never: str
+    """What it must never be used for: one sentence."""
+    check: Check
+    """The success test."""
+    writes: Verb = "patch"
+    """The verb of its one operation: what it takes of access is worked out from it (`k8s.access`)."""
+    makes: str = ""
+    """Kind of what it creates."""
+
+    def objects(self, kind: str) -> tuple[str, ...]:
+        """Kinds of what is written, for a workload of this kind of `kinds`."""
+        return (kind,)
+
+    def fault(self, action: Any) -> tuple[str, str] | None:
+        """The first parameter that is out of bounds, beyond what types say, and why; None where all are well.
+
+        Names, namespaces and uids of all references, and the kind of the workload, are held to their rules already.
+        """
+        del action
+        return None
+
+    def words(self, action: Any) -> tuple[str, ...]:
+        """The words after `kubectl -n namespace`. Holds no value that could be a secret. `names.NEW` stands for the
+        name of an object that is created, which carries the time."""
+        ...
+
+    def shaped(self, operation: Operation, action: Any) -> bool:
+        """Whether the operation has the only shape that this may write. Its target is compared with `needs` already."""
+        ...
+
+    def needs(self, action: Any) -> Needs:
+        """What has to be read before."""
+        return Needs(action.workload)
+
+    def overridden(self, action: Any, target: Target) -> str:
+        """Whether somebody set something else since it was done: one sentence; "" where it is as it was set."""
+        del action, target
+        return ""
 
     def problems(self, action: Any, target: Target) -> Sequence[str]:
         """Why this cannot or must not be done to this target: sentences; empty where it can."""
@@ -398,6 +667,8 @@ class Permit(msgspec.Struct, frozen=True):
     approvers: tuple[str, ...]
     granted_at: datetime
     expires_at: datetime
+    reasons: tuple[str, ...] = ()
+    """What each of the approvers said why, in their order; empty where none of them did."""
 
 
 class Outcome(msgspec.Struct, frozen=True):

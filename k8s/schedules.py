@@ -1,9 +1,10 @@
 """How often a CronJob was due: its schedule read as the CronJob controller reads it, and counted backwards.
 
-Pure. Called by `k8s.detectors.cronjobs`. The format is https://en.wikipedia.org/wiki/Cron as the controller's library
-takes it (https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax): five fields, names,
-ranges, steps, `?` for `*`, and the @-names. A day matches by its day of the month AND of the week where one of the two
-is a star, else by either.
+Pure. Called by `k8s.detectors.cronjobs`, and by `k8s.policy_rules` for the times in which less may be done. The format
+is https://en.wikipedia.org/wiki/Cron as the controller's library takes it
+(https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax): five fields, names, ranges,
+steps, `?` for `*`, and the @-names. A day matches by its day of the month AND of the week where one of the two is a
+star, else by either.
 """
 
 import zoneinfo
@@ -114,6 +115,30 @@ def _on_day(schedule: Schedule, day: date, after: datetime, until: datetime, mos
             if count >= most:
                 return count
     return count
+
+
+def latest(schedule: Schedule, after: datetime, until: datetime) -> datetime | None:
+    """The last time it was due later than `after` and not later than `until` (both aware), in UTC; None: not at all."""
+    day, first = until.astimezone(schedule.zone).date(), after.astimezone(schedule.zone).date()
+    while day >= first:
+        moments = [
+            datetime.combine(day, time(hour, minute), schedule.zone).astimezone(UTC)
+            for hour in schedule.hours
+            for minute in schedule.minutes
+        ]
+        found = [moment for moment in moments if after < moment <= until] if schedule.on(day) else []
+        if found:
+            return max(found)
+        day -= timedelta(days=1)
+    return None
+
+
+def zone_of(name: str) -> zoneinfo.ZoneInfo:
+    """The zone of this name; UTC where there is none."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return zoneinfo.ZoneInfo("UTC")
 
 
 def _starred(field: str) -> bool:

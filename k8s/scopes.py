@@ -1,14 +1,14 @@
-"""The part of the policy that says where a hand may reach: only the incident's own workload, its owner, or its pod.
+"""The part of the policy that says where a hand may reach: an incident's own workload, its owner, pod, Job, autoscaler.
 
-Also the last look at the operations themselves, whoever made them: each action may write one shape and no other. Called
-by `k8s.guardrails` alone.
+Also the last look at the operations themselves, whoever made them: each action may write one shape and no other, which
+its remedy knows. Called by `k8s.guardrails` alone.
 """
 
 from collections.abc import Sequence
 
-from k8s import fields, model, workloads
+from k8s import fields, model, remedies, workloads
 
-_CHANGE_CAUSE_PATH = "/metadata/annotations/" + workloads.CHANGE_CAUSE.replace("/", "~1")
+_MEMBERS = ("Pod", "Job")
 
 
 def faults(
@@ -39,7 +39,7 @@ def _exactly(ref: model.ResourceRef, other: model.ResourceRef) -> bool:
 def _within(ref: model.ResourceRef, target: model.Target, subject: model.ResourceRef) -> bool:
     if ref.namespace != subject.namespace or not _names(ref, target.object):
         return False
-    return _exactly(ref, subject) or _is_owner(ref, target, subject) or _is_pod(ref, target, subject)
+    return _exactly(ref, subject) or _is_owner(ref, target, subject) or _is_member(ref, target, subject)
 
 
 def _names(ref: model.ResourceRef, obj: model.Json | None) -> bool:
@@ -62,40 +62,16 @@ def _is_owner(ref: model.ResourceRef, target: model.Target, subject: model.Resou
     return False
 
 
-def _is_pod(ref: model.ResourceRef, target: model.Target, subject: model.ResourceRef) -> bool:
-    """Whether the operation's pod is shown by the target to belong to the subject."""
-    owner = target.owner
-    if ref.kind != "Pod" or owner is None or not _exactly(workloads.reference(owner, subject.kind), subject):
+def _is_member(ref: model.ResourceRef, target: model.Target, subject: model.ResourceRef) -> bool:
+    """Whether the operation's pod, Job or autoscaler is shown by the target to belong to the subject."""
+    owner, obj = target.owner, target.object or {}
+    if owner is None or not _exactly(workloads.reference(owner, subject.kind), subject):
         return False
-    return workloads.belongs(target.object or {}, owner, subject.kind, target.replicasets)
+    if ref.kind == "HorizontalPodAutoscaler":
+        return workloads.scales(obj, subject)
+    return ref.kind in _MEMBERS and workloads.belongs(obj, owner, subject.kind, target.replicasets)
 
 
 def _shaped(operation: model.Operation, action: model.Action) -> bool:
-    match action:
-        case model.DeletePod():
-            whole = operation.verb == "delete" and operation.body is None
-            return whole and operation.target.kind == "Pod" and _exactly(operation.target, action.pod)
-        case model.Scale():
-            whole = operation.verb == "scale" and operation.body == {"spec": {"replicas": action.replicas}}
-            return whole and _exactly(operation.target, action.workload)
-        case model.RolloutRestart():
-            whole = operation.verb == "patch" and operation.patch_type == "merge" and _restarts(operation.body)
-            return whole and _exactly(operation.target, action.workload)
-        case _:
-            whole = operation.verb == "patch" and operation.patch_type == "json" and _puts_template(operation.body)
-            return whole and _exactly(operation.target, action.workload)
-
-
-def _restarts(body: object) -> bool:
-    stamp = fields.text(body, "spec", "template", "metadata", "annotations", workloads.RESTARTED_AT)
-    annotations = {workloads.RESTARTED_AT: stamp}
-    return bool(stamp) and body == {"spec": {"template": {"metadata": {"annotations": annotations}}}}
-
-
-def _puts_template(body: object) -> bool:
-    """One template, and at most the change cause beside it."""
-    if not isinstance(body, list) or not all(isinstance(step, dict) for step in body):
-        return False
-    steps = [(step.get("op"), step.get("path")) for step in body]
-    template = ("replace", "/spec/template")
-    return steps in ([template], [template, ("add", _CHANGE_CAUSE_PATH)])
+    remedy = remedies.remedy_for(action)
+    return _exactly(operation.target, remedy.needs(action).object) and remedy.shaped(operation, action)

@@ -192,6 +192,7 @@ def pod_finding(
     container: containers.Container | None = None,
     facts: Mapping[str, str] | None = None,
     severity: model.Severity | None = None,
+    last: datetime | None = None,
 ) -> model.Finding:
     """A finding on a pod, folded to its top owner. Facts with an empty value are left out."""
     details = {"role": container.role, "image": container.image} if container is not None else {}
@@ -207,7 +208,14 @@ def pod_finding(
         container=container.name if container is not None else "",
         facts={name: text for name, text in (details | dict(facts or {})).items() if text},
         node=pod.spec.node_name or "",
+        last=last,
     )
+
+
+def last_end(container: containers.Container) -> datetime | None:
+    """When a container ended the last time; None where it has not."""
+    ended = containers.last_end(container)
+    return None if ended is None else containers.moment_of(ended)
 
 
 def container_severity(info: KindInfo, container: containers.Container) -> model.Severity:

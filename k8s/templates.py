@@ -136,8 +136,8 @@ def _container(old: model.Json, new: model.Json) -> Iterator[str]:
 
 
 def _env(name: str, old: object, new: object) -> Iterator[str]:
-    source = _reference(new)
-    if old is not None and new is not None and source and source != _reference(old):
+    source = reference(new)
+    if old is not None and new is not None and source and source != reference(old):
         yield f"env {name} now from {source}"
     elif old is None and source:
         yield f"env {name} added (from {source})"
@@ -145,7 +145,7 @@ def _env(name: str, old: object, new: object) -> Iterator[str]:
         yield f"env {name} {_state(old, new)}"
 
 
-def _reference(env: object) -> str:
+def reference(env: object) -> str:
     """Where an environment variable comes from: names only, which are no secrets."""
     for key, word in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
         if name := fields.text(env, "valueFrom", key, "name"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from k8s import fields, model, targets, workloads
+from k8s import checks, fields, model, remedies, targets, workloads
 
 Status = Literal["pending", "verified", "not-verified"]
 
@@ -43,6 +43,9 @@ class Assessment:
     reason: str = ""
     healthy_since: datetime | None = None
     """Since when every pod is ready without a restart; the hold counts from it."""
+    ready: int | None = None
+    """Pods that are ready, of `desired`: only where it ended and what is there is the action's doing."""
+    desired: int | None = None
 
 
 def assess(
@@ -57,16 +60,26 @@ def assess(
     """Judges the target as it is `now`, for an action whose write was answered at `started`.
 
     Verified: all of the rollout is there and every current pod is Ready for `hold` and was not restarted within it.
-    Not verified: early, when a new pod cannot start or the rollout is given up; else once `timeout` has passed.
+    Not verified: early, when a new pod cannot start or the rollout is given up; else once `timeout` has passed. What is
+    well by then and has only to stay so is given the rest of its `hold`.
     """
-    obj = target.owner if isinstance(action, model.DeletePod) else target.object
+    remedy = remedies.remedy_for(action)
+    needs = remedy.needs(action)
+    if remedy.check == "gone":
+        return _told(checks.gone(needs.object, target, now - started, timeout))
+    obj = target.object if needs.owner is None or remedy.check in ("field", "job") else target.owner
     if obj is None:
         return Assessment("not-verified", "gone", f"{action.workload.kind} {action.workload.short} is gone.")
+    overridden = remedy.overridden(action, target)
+    if remedy.check == "field":
+        return Assessment("not-verified", "changed", overridden) if overridden else _field(obj, now - started, timeout)
+    if remedy.check == "job":
+        return _told(checks.job(target, started, now, timeout))
     rollout = _Rollout(action, obj, target, started)
-    if moved := _moved_on(action, obj):
+    if moved := overridden or _moved_on(action, obj, remedy.check):
         return Assessment("not-verified", rollout.progress, moved)
     if fault := _given_up(obj, started) or next(_pod_faults(rollout), ""):
-        return Assessment("not-verified", rollout.progress, fault)
+        return Assessment("not-verified", rollout.progress, fault, None, rollout.ready, rollout.desired)
     waiting = rollout.waiting_for()
     since = None if waiting else _healthy_since(rollout.pods, started)
     if since is not None and now - since >= hold:
@@ -74,9 +87,24 @@ def assess(
     waiting = waiting or (
         f"ready for {_spoken(now - since)}, not yet {_spoken(hold)}" if since else "pods not ready yet"
     )
-    if now - started >= timeout:
-        return Assessment("not-verified", rollout.progress, f"After {_spoken(now - started)} still {waiting}.", since)
+    if now - started >= (timeout if since is None else timeout + hold):
+        reason = f"After {_spoken(now - started)} still {waiting}."
+        return Assessment("not-verified", rollout.progress, reason, since, rollout.ready, rollout.desired)
     return Assessment("pending", f"{rollout.progress}; {waiting}", "", since)
+
+
+def _told(found: checks.Told) -> Assessment:
+    return Assessment(found.status, found.progress, found.reason)
+
+
+def _field(obj: model.Json, passed: timedelta, timeout: timedelta) -> Assessment:
+    """The object says what was written. Kinds without an observed generation are believed at once."""
+    seen = fields.number(obj, "status", "observedGeneration")
+    if seen is None or seen >= fields.count(obj, "metadata", "generation"):
+        return Assessment("verified", "set", "It is as it was set, and its controller has seen it.")
+    if passed >= timeout:
+        return Assessment("not-verified", "set", f"After {_spoken(passed)} still the controller has not seen it.")
+    return Assessment("pending", "set; the controller has not seen the change")
 
 
 class _Rollout:
@@ -93,13 +121,15 @@ class _Rollout:
         self.available = fields.count(status, "numberAvailable" if daemons else "availableReplicas")
         self.total = fields.count(status, "currentNumberScheduled" if daemons else "replicas")
         self.pods = tuple(pod for pod in target.pods if not fields.deleting(pod) and not _ended(pod))
+        remedy = remedies.remedy_for(action)
+        self.rolls = remedy.check == "rollout"
+        self.doomed = remedy.needs(action).object if remedy.check == "replaced" else None
+        self.there = fields.uid(target.object)
         self.new = tuple(pod for pod in self.pods if self._is_new(pod, target))
-        self.replaced = isinstance(action, model.RolloutRestart | model.RolloutUndo)
-        self.doomed_pod = target.object if isinstance(action, model.DeletePod) else None
 
     @property
     def progress(self) -> str:
-        if self.replaced:
+        if self.rolls:
             return f"{min(self.updated, self.desired)} of {self.desired} rolled out, {self.ready} ready"
         return f"{self.ready} of {self.desired} ready"
 
@@ -108,13 +138,13 @@ class _Rollout:
         generation = fields.count(self.obj, "metadata", "generation")
         if fields.count(self.obj, "status", "observedGeneration") < generation:
             return "the controller has not seen the change"
-        if isinstance(self.action, model.DeletePod) and fields.uid(self.doomed_pod) == self.action.pod.uid != "":
+        if self.doomed is not None and self.there == self.doomed.uid != "":
             return "the old pod has not ended"
         return self._rolling() or self._readying()
 
     def _rolling(self) -> str:
         wanted = self.desired - self._partition()
-        if self.replaced and self.updated < wanted:
+        if self.rolls and self.updated < wanted:
             return f"{targets.counted(wanted - self.updated)} not yet updated"
         if self.kind != "DaemonSet" and self.total > self.desired:
             return f"{targets.counted(self.total - self.desired, 'old pod')} not yet gone"
@@ -131,13 +161,11 @@ class _Rollout:
 
     def _partition(self) -> int:
         """Pods of a StatefulSet that a staged rollout leaves alone."""
-        if self.kind != "StatefulSet":
-            return 0
-        return min(self.desired, fields.count(self.obj, "spec", "updateStrategy", "rollingUpdate", "partition"))
+        return min(self.desired, workloads.partition(self.obj, self.kind))
 
     def _is_new(self, pod: model.Json, target: model.Target) -> bool:
         """Whether the pod is of what the action made: only its failures speak against the action."""
-        if not isinstance(self.action, model.RolloutRestart | model.RolloutUndo):
+        if not self.rolls:
             return _created_since(pod, self.started)
         if self.kind == "StatefulSet":
             revision = fields.text(self.obj, "status", "updateRevision")
@@ -146,7 +174,7 @@ class _Rollout:
             return _created_since(pod, self.started)
         current = workloads.current_revision(target)
         controller = fields.controller(pod)
-        return current is not None and controller is not None and controller.uid == current.replicaset.uid
+        return current is not None and controller is not None and controller.uid == current.holder.uid
 
 
 def _ended(pod: model.Json) -> bool:
@@ -160,13 +188,11 @@ def _created_since(pod: model.Json, started: datetime) -> bool:
     return created is not None and created >= started.replace(microsecond=0)
 
 
-def _moved_on(action: model.Action, obj: model.Json) -> str:
-    """Whether somebody has overridden what was done."""
-    replicas = workloads.desired(obj, action.workload.kind)
-    if isinstance(action, model.Scale) and replicas != action.replicas:
-        return f"{action.workload.short} was set to {targets.counted(replicas, 'replica')} since."
-    if isinstance(action, model.Scale):
+def _moved_on(action: model.Action, obj: model.Json, check: model.Check) -> str:
+    """Whether somebody has taken away what it could be judged by."""
+    if check == "replicas":
         return ""
+    replicas = workloads.desired(obj, action.workload.kind)
     if fields.value(obj, "spec", "paused") is True:
         return f"{action.workload.short} was paused since."
     if replicas == 0:

@@ -1,9 +1,12 @@
 """What the remedies, the policy and the verification must know of a workload: its replicas, revisions and owners.
 
+A Deployment keeps its revisions as ReplicaSets, a StatefulSet or DaemonSet as ControllerRevisions.
+
 Pure, over the raw JSON of a freshly read `model.Target`. Called by `k8s.actions`, `k8s.guardrails`, `k8s.verification`,
 and by `bot` for evidence: which revision was good, and what changed since.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +19,9 @@ REVISION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 RESTARTED_AT = templates.RESTARTED_AT
+POD_REVISION = "controller-revision-hash"
+"""Label of the pods of a StatefulSet or DaemonSet: of which revision each is."""
+_CONTROLLER_REVISED = ("StatefulSet", "DaemonSet")
 
 PROOF_OF_SERVICE = timedelta(minutes=10)
 """A revision that lived this long before its successor came counts as one that had served."""
@@ -30,12 +36,13 @@ Health = Literal["serving", "served", "unproven"]
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision of a Deployment, which is one ReplicaSet of it."""
+    """One revision of a workload."""
 
     number: int
-    replicaset: model.ResourceRef
+    holder: model.ResourceRef
+    """The ReplicaSet or ControllerRevision that keeps it."""
     template: model.Json
-    """As the Deployment would hold it: without the ReplicaSet's hash label."""
+    """As the workload would hold it: without the ReplicaSet's hash label."""
     created: datetime | None
     images: tuple[str, ...]
     health: Health
@@ -105,6 +112,14 @@ def _share(given: object, whole: int, default: str, *, up: bool) -> int:
     return math.ceil(exact) if up else math.floor(exact)
 
 
+def partition(obj: model.Json, kind: str) -> int:
+    """Ordinals below it keep the old template: a staged rollout of a StatefulSet. 0 where there is none.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#partitions
+    """
+    return fields.count(obj, "spec", "updateStrategy", "rollingUpdate", "partition") if kind == "StatefulSet" else 0
+
+
 def unavailable_at_once(obj: model.Json, kind: str) -> int:
     """How many pods a rollout takes away at a time: 0 means a new one is ready before an old one goes.
 
@@ -134,7 +149,7 @@ def pace(obj: model.Json, kind: str) -> str:
     return f"at most {away} unavailable at a time"
 
 
-# --- revisions of a Deployment --------------------------------------------------------------------------------------
+# --- revisions ------------------------------------------------------------------------------------------------------
 
 
 def _owned(target: model.Target) -> Iterator[tuple[int, model.Json]]:
@@ -176,10 +191,14 @@ def _served(owned: Sequence[tuple[int, model.Json]]) -> frozenset[int]:
 
 
 def revisions(target: model.Target) -> tuple[Revision, ...]:
-    """All revisions of the Deployment by ascending number; empty for another kind.
+    """All revisions of the workload by ascending number; empty for a kind without any, and where none were read."""
+    if target.ref.kind in _CONTROLLER_REVISED:
+        return _controller_revisions(target)
+    return _replicaset_revisions(target)
 
-    A revision while an older one still has pods never finished its rollout, however long that took, so it is unproven.
-    """
+
+def _replicaset_revisions(target: model.Target) -> tuple[Revision, ...]:
+    """A revision while an older one still has pods never finished its rollout, however long that took: unproven."""
     owned = sorted(_owned(target), key=lambda pair: pair[0])
     served = _served(owned)
     found: list[Revision] = []
@@ -198,7 +217,7 @@ def revisions(target: model.Target) -> tuple[Revision, ...]:
         found.append(
             Revision(
                 number=number,
-                replicaset=reference(replicaset, "ReplicaSet"),
+                holder=reference(replicaset, "ReplicaSet"),
                 template=templates.bare(raw),
                 created=fields.moment(replicaset, "metadata", "creationTimestamp"),
                 images=templates.images(raw),
@@ -212,8 +231,77 @@ def revisions(target: model.Target) -> tuple[Revision, ...]:
     return tuple(found)
 
 
+def _chained(kept: Sequence[tuple[int, model.Json]]) -> frozenset[int]:
+    """Numbers of the ControllerRevisions that are known to have lasted `PROOF_OF_SERVICE`.
+
+    One that returns gets a new number and keeps its creation time, and nothing tells when it returned. It leaves a gap
+    at its old number, so that only of a chain without one, from number 1 on, it is known that nobody in it returned.
+    """
+    proven: set[int] = set()
+    for place, ((number, revision), (after, successor)) in enumerate(itertools.pairwise(kept), start=1):
+        if (number, after) != (place, place + 1):
+            break
+        begin = fields.moment(revision, "metadata", "creationTimestamp")
+        end = fields.moment(successor, "metadata", "creationTimestamp")
+        if begin is not None and end is not None and end - begin >= PROOF_OF_SERVICE:
+            proven.add(number)
+    return frozenset(proven)
+
+
+def _controller_revisions(target: model.Target) -> tuple[Revision, ...]:
+    """Those of a StatefulSet or DaemonSet. Its pods name theirs by label, so that who is ready speaks for it.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/: `data` is a patch of
+    the workload that puts `spec.template` back whole.
+    """
+    owner = fields.uid(target.object)
+    kept: list[tuple[int, model.Json]] = []
+    for each in target.revisions:
+        controller, number = fields.controller(each), fields.number(each, "revision")
+        if owner and controller is not None and controller.uid == owner and number is not None and number > 0:
+            kept.append((number, each))
+    kept.sort(key=lambda pair: pair[0])
+    lasted = _chained(kept)
+    found: list[Revision] = []
+    older_has_pods = False
+    for number, each in kept:
+        pods = revision_pods(target, each)
+        ready_now = sum(pod_ready(pod) for pod in pods)
+        health: Health = "serving" if ready_now else "unproven"
+        if number in lasted and not older_has_pods and not pods:
+            health = "served"
+        raw = {key: value for key, value in fields.mapping(each, "data", "spec", "template").items() if key != "$patch"}
+        found.append(
+            Revision(
+                number=number,
+                holder=reference(each, "ControllerRevision"),
+                template=templates.bare(raw),
+                created=fields.moment(each, "metadata", "creationTimestamp"),
+                images=templates.images(raw),
+                health=health,
+                change_cause=fields.annotations(each).get(CHANGE_CAUSE, ""),
+                replicas=len(pods),
+                ready=ready_now,
+            )
+        )
+        older_has_pods = older_has_pods or bool(pods)
+    return tuple(found)
+
+
+def revision_pods(target: model.Target, holder: model.Json) -> tuple[model.Json, ...]:
+    """The pods of a revision, by the ReplicaSet or ControllerRevision that keeps it; without those that are going."""
+    here = tuple(pod for pod in target.pods if not fields.deleting(pod))
+    if target.ref.kind not in _CONTROLLER_REVISED:
+        owned = ((pod, fields.controller(pod)) for pod in here)
+        return tuple(pod for pod, owner in owned if owner is not None and owner.uid == fields.uid(holder) != "")
+    hashed = fields.text(holder, "metadata", "name")
+    if target.ref.kind == "DaemonSet":  # its pods have the hash alone
+        hashed = fields.labels(holder).get(POD_REVISION, "")
+    return tuple(pod for pod in here if fields.labels(pod).get(POD_REVISION) == hashed != "")
+
+
 def current_revision(target: model.Target) -> Revision | None:
-    """The revision that the Deployment asks for now; None while its controller has not made the ReplicaSet yet."""
+    """The revision that the workload asks for now; None while its controller has not recorded it yet."""
     obj = target.object or {}
     wanted = templates.digest(template(obj))
     known = revisions(target)
@@ -222,6 +310,9 @@ def current_revision(target: model.Target) -> Revision | None:
             return revision
     if fields.count(obj, "status", "observedGeneration") < fields.count(obj, "metadata", "generation"):
         return None
+    if target.ref.kind in _CONTROLLER_REVISED:
+        update = fields.text(obj, "status", "updateRevision")
+        return next((revision for revision in known if revision.holder.name == update != ""), None)
     number = fields.annotations(obj).get(REVISION, "")
     return next((revision for revision in known if str(revision.number) == number), None)
 
@@ -258,6 +349,12 @@ def belongs(pod: model.Json, workload: model.Json, kind: str, replicasets: Seque
         if fields.uid(replicaset) == controller.uid and controller.uid:
             return above is not None and above.uid == owner
     return False
+
+
+def scales(autoscaler: model.Json, workload: model.ResourceRef) -> bool:
+    """Whether a HorizontalPodAutoscaler of the same namespace sets the replicas of this workload."""
+    target = fields.mapping(autoscaler, "spec", "scaleTargetRef")
+    return (fields.text(target, "kind"), fields.text(target, "name")) == (workload.kind, workload.name)
 
 
 def gitops(obj: model.Json) -> tuple[str, ...]:

@@ -14,7 +14,10 @@ import pytest
 import yaml
 
 from bot import formats, settings
-from k8s.client import resources
+from k8s import catalogue
+from k8s.client import resources, rights
+from tests.k8s import raw
+from tests.k8s.actions import examples
 
 ROOT = Path(__file__).parents[1]
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "deploy/slack-manifest.yaml").read_text())
@@ -153,10 +156,12 @@ SCOPES: dict[str, frozenset[str]] = {
     "conversations.history": frozenset({"channels:history", "groups:history"}),
     "conversations.info": frozenset({"channels:read", "groups:read"}),
     "conversations.list": frozenset({"channels:read", "groups:read"}),
+    "conversations.members": frozenset({"channels:read", "groups:read"}),
     "conversations.open": frozenset({"im:write"}),
     "conversations.replies": frozenset({"channels:history", "groups:history"}),
     "files.completeUploadExternal": frozenset({"files:write"}),
     "files.getUploadURLExternal": frozenset({"files:write"}),
+    "usergroups.users.list": frozenset({"usergroups:read"}),
     "users.info": frozenset({"users:read"}),
     "views.open": frozenset(),
     "views.publish": frozenset(),
@@ -252,7 +257,45 @@ def test_the_writer_may_do_exactly_what_the_catalogue_does() -> None:
         ("apps", "deployments/scale", "patch"),
         ("apps", "statefulsets/scale", "patch"),
         ("", "pods", "delete"),
+        ("", "pods/eviction", "create"),
+        ("autoscaling", "horizontalpodautoscalers", "patch"),
     }
+
+
+MORE = {
+    "watchkeeper-writer-jobs": {
+        *(("batch", "cronjobs", verb) for verb in ("get", "patch")),
+        *(("batch", "jobs", verb) for verb in ("get", "list", "create", "delete")),
+    },
+    "watchkeeper-writer-nodes": {("", "nodes", "get"), ("", "nodes", "patch")},
+    "watchkeeper-writer-finalizers": {
+        *(("", kind, verb) for kind in ("pods", "persistentvolumeclaims", "services") for verb in ("get", "patch")),
+        *(("batch", kind, verb) for kind in ("jobs", "cronjobs") for verb in ("get", "patch")),
+        *(("networking.k8s.io", "ingresses", verb) for verb in ("get", "patch")),
+        ("apps", "replicasets", "patch"),
+    },
+}
+
+
+@pytest.mark.parametrize("role", MORE)
+def test_what_only_some_want_is_a_role_of_its_own_that_nobody_has(role: str) -> None:
+    assert _granted(role) == MORE[role]
+    bindings = [each for each in ROLES if each["kind"].endswith("RoleBinding")]
+    assert role not in {each["roleRef"]["name"] for each in bindings}
+    text = (ROOT / "deploy/rbac.yaml").read_text()
+    assert f"--clusterrole={role} --serviceaccount=watchkeeper:watchkeeper-writer" in text
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.REMEDIES))
+def test_every_action_can_be_done_with_the_roles_that_are_said_for_it(name: str) -> None:
+    example = examples.EXAMPLES[name]
+    plan = catalogue.plan(example.action, example.target, raw.NOW)
+    needed = {(each.group, each.resource, each.verb) for each in rights.needed(example.action, plan.operations)}
+    lacking = needed - _granted("watchkeeper-writer")
+    page = (ROOT / "docs/actions.md").read_text()
+    said = {role for role in MORE if f"`{name}`" in page.partition(f"- `{role}`")[2].partition("\n")[0]}
+    assert (said != set()) == bool(lacking)
+    assert lacking <= {right for role in said for right in MORE[role]}
 
 
 def test_the_writer_reads_no_more_than_the_reader() -> None:
@@ -272,6 +315,9 @@ def test_who_may_read_secrets_may_do_nothing_else_and_nobody_is_who_was_not_told
     assert f"--clusterrole={role} --serviceaccount=watchkeeper:watchkeeper-reader" in text
 
 
+EVICTING = ("watchkeeper-writer", "watchkeeper-approver")
+
+
 def test_nobody_may_see_a_secret_or_everything_of_anything() -> None:
     roles = [each for each in ROLES if each["kind"].endswith("Role")]
     told = {"watchkeeper-certificates", "watchkeeper-secret-changes"}
@@ -280,7 +326,9 @@ def test_nobody_may_see_a_secret_or_everything_of_anything() -> None:
             assert "*" not in (group, resource, verb)
             assert resource not in {"secrets", "pods/exec", "pods/portforward", "serviceaccounts/token"}
             assert resource != "configmaps" or (role, verb) == ("watchkeeper-reader", "get")
-            assert verb not in {"impersonate", "escalate", "bind", "create", "update", "deletecollection"}
+            assert verb not in {"impersonate", "escalate", "bind", "update", "deletecollection"}
+            made = {("watchkeeper-writer-jobs", "jobs"), *((each, "pods/eviction") for each in EVICTING)}
+            assert verb != "create" or (role, resource) in made
 
 
 def test_every_role_is_bound_to_its_own_account() -> None:

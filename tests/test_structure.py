@@ -31,6 +31,10 @@ BOUNDARIES: Mapping[str, str] = {
 """Where an except may catch anything, and why."""
 
 CLOCKS: Mapping[str, str] = {
+    "bot.__main__._audit_export": "when a copy of the trail was taken, for the trail",
+    "bot.__main__._audit_prune": "when it was pruned, for the trail",
+    "bot.__main__._policy_check": "which freezes of a policy hold now",
+    "bot.__main__._policy_show": "which freezes of a policy hold now",
     "bot.__main__._sweep": "the time of a look that did not take place",
     "bot.main.clock": "the one clock of the product",
     "bot.main.Bot.__init__": "hands the monotonic clock out",

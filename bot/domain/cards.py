@@ -1,18 +1,28 @@
 """Read models: everything that one message, page or answer shows, loaded in one go. The blocks render these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain import audit, diagnoses, incidents, proposals, watches
+from bot.domain import audit, diagnoses, incidents, memory, proposals, watches
+from k8s import policy
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalCard:
     proposal: proposals.Proposal
     decision: proposals.Decision | None = None
+    """The last one."""
     execution: proposals.Execution | None = None
     verification: proposals.Verification | None = None
+    earlier: tuple[proposals.Decision, ...] = ()
+    """Those before it, oldest first: of each person one approval."""
+
+    @property
+    def approvals(self) -> tuple[proposals.Decision, ...]:
+        """All of them, oldest first."""
+        made = self.earlier if self.decision is None else (*self.earlier, self.decision)
+        return tuple(one for one in made if one.verdict == "approve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,16 @@ class IncidentCard:
     """Episodes of this fingerprint in the last 30 days, this one included."""
     also: tuple[incidents.Incident, ...] = ()
     """Incidents of other clusters that began at the same time for the same reason."""
+    tries: tuple[memory.Try, ...] = ()
+    """What was done for this workload and kind of problem in the 30 days before it, oldest first."""
+    self_approval: bool = True
+    """Whether who asked for the remedy, or changed it, may approve it."""
+
+
+def under(card: IncidentCard, rules: policy.Policy) -> IncidentCard:
+    """The card with those who may approve its remedy; without one, what is of low risk."""
+    tier = "low" if card.remedy is None else card.remedy.proposal.risk
+    return replace(card, approvers=policy.named(rules, tier), self_approval=rules.tiers.of(tier).self_approval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +107,7 @@ class Report:
     noisiest: tuple[tuple[str, int], ...] = ()
     """(subject, incidents), most first."""
     actions: Mapping[str, int] = field(default_factory=dict)
-    """approved, rejected, expired, verified, not-verified, undone … → count."""
+    """approved, rejected, expired, verified, not-verified, worse, undone … → count."""
     sweeps: int = 0
     failed_sweeps: int = 0
     muted: int = 0

@@ -29,7 +29,8 @@ FLAPPING_WINDOW = timedelta(hours=1)
 FLAPPING_CLEAR = timedelta(minutes=30)
 """A flapping incident must be quiet for this long before it resolves."""
 QUIET_AFTER_RESOLVED = timedelta(minutes=10)
-"""For this long after a resolution, signals that began before it (an old OOM kill, say) open nothing."""
+"""For this long after a resolution, signals of before it (an old OOM kill, say) open nothing; after a verified action
+as long as the setting says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Incident:
     """The episode before this one, whose thread the new message links."""
     flapping: bool = False
     diagnosis_wanted: bool = False
+    asked_by: str = ""
+    """Who wants the next diagnosis: a Slack user id; empty where nobody but Watchkeeper itself does."""
 
     @property
     def live(self) -> bool:
@@ -153,6 +156,8 @@ def seen_again(incident: Incident, problem: model.Problem, headline: str, now: d
 UNKNOWN = "what became of the problem is not known."
 """How the resolution ends of an incident that nobody looks at any more: its problem may well be there."""
 UNTOUCHED = "The problem is gone; nothing was changed from here."
+FIXED = "Fixed by"
+"""How the resolution begins of an incident that a verified action ended."""
 MERGED = "Merged into"
 """How the resolution begins of an incident that another one goes on with: its problem is not gone."""
 
@@ -174,7 +179,8 @@ def seen_clear(incident: Incident, now: datetime, resolution: str = UNTOUCHED) -
 
 
 def resolve(incident: Incident, resolution: str, now: datetime) -> Incident:
-    return replace(incident, state="resolved", resolved_at=now, resolution=resolution, diagnosis_wanted=False)
+    ended = replace(incident, state="resolved", resolved_at=now, resolution=resolution)
+    return replace(ended, diagnosis_wanted=False, asked_by="")
 
 
 def acknowledge(incident: Incident, user: str, now: datetime) -> Incident:
@@ -197,11 +203,41 @@ def reopened_flapping(past: Sequence[Incident], now: datetime) -> Incident | Non
     return max(recent, key=lambda one: one.opened_at)
 
 
-def is_old_signal(problem: model.Problem, last: Incident | None, now: datetime) -> bool:
-    """Whether all that is found began before the last episode on this subject was resolved, a short while ago."""
-    if last is None or last.resolved_at is None or now - last.resolved_at > QUIET_AFTER_RESOLVED:
+def fixed(incident: Incident) -> bool:
+    """Whether a verified action ended it."""
+    return incident.state == "resolved" and incident.resolution.startswith(FIXED)
+
+
+def is_old_signal(
+    problem: model.Problem, last: Incident | None, now: datetime, quiet: timedelta = QUIET_AFTER_RESOLVED
+) -> bool:
+    """Whether all that is found was there before the last episode on this subject was resolved, a short while ago, and
+    has not happened again since. `quiet`: how long that holds after a verified action."""
+    if last is None or last.resolved_at is None:
+        return False
+    if now - last.resolved_at > (quiet if fixed(last) else QUIET_AFTER_RESOLVED):
         return False
     if last.resolution.startswith(MERGED) or last.resolution.endswith(UNKNOWN):
         return False
     resolved_at = last.resolved_at
-    return all(finding.since <= resolved_at for finding in problem.findings)
+    return all(finding.latest <= resolved_at for finding in problem.findings)
+
+
+def came_back(last: Incident | None, now: datetime, quiet: timedelta) -> bool:
+    """Whether what is found now goes on in the thread of the last episode: an action was verified there, within
+    `quiet`. Only after `is_old_signal` said no."""
+    return last is not None and last.resolved_at is not None and fixed(last) and now - last.resolved_at <= quiet
+
+
+def reopened(last: Incident, problem: model.Problem, headline: str, now: datetime) -> Incident:
+    """The same episode goes on: its problem is new to whoever has to find its cause, and nobody has it yet."""
+    again = seen_again(last, problem, headline, now)
+    return replace(
+        again,
+        state="open",
+        resolved_at=None,
+        resolution="",
+        acknowledged_at=None,
+        acknowledged_by="",
+        diagnosis_wanted=True,
+    )

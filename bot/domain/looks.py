@@ -9,6 +9,18 @@ from k8s import model
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A fresh look at one incident's problem."""
+
+    problem: model.Problem | None
+    """None where it is gone."""
+    moving: str = ""
+    """What its workload still waits for, in a few words: what is hidden for a moment is not gone. Empty: settled."""
+    lacking: str = ""
+    """What is not shown yet although nothing is found (`k8s.verification_kinds`); empty where all is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remedy:
     """A candidate that passes the catalogue and the default policy, worked out against the cluster; never executed."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from bot.domain import audit, cards, diagnoses, incidents, proposals, rules, watches
+from bot.domain import audit, cards, diagnoses, incidents, memory, proposals, rules, watches
 from k8s import guardrails, history, model
 
 Clock = Callable[[], datetime]
@@ -159,6 +159,10 @@ class Proposals(Protocol):
 
     async def get(self, proposal_id: int) -> proposals.Proposal | None: ...
 
+    async def lock(self, proposal_id: int) -> proposals.Proposal | None:
+        """The same, and nobody else changes or locks it until the transaction ends."""
+        ...
+
     async def of_incident(self, incident_id: int) -> Sequence[proposals.Proposal]:
         """Oldest first."""
         ...
@@ -168,9 +172,17 @@ class Proposals(Protocol):
         ValueError for a step that `proposals.FOLLOWS` does not know."""
         ...
 
-    async def decide(self, decision: proposals.Decision) -> None: ...
+    async def decide(self, decision: proposals.Decision) -> bool:
+        """False where this person has said the same of it before: their first word stands."""
+        ...
 
-    async def decision(self, proposal_id: int) -> proposals.Decision | None: ...
+    async def decision(self, proposal_id: int) -> proposals.Decision | None:
+        """The last one."""
+        ...
+
+    async def decisions(self, proposal_id: int) -> Sequence[proposals.Decision]:
+        """Oldest first."""
+        ...
 
     async def expired(self, now: datetime) -> Sequence[proposals.Proposal]:
         """Those still `proposed` past their expiry (locked; those that another replica holds are skipped)."""
@@ -211,9 +223,22 @@ class Executions(Protocol):
         """What was seen at last takes the place of an `unseen` outcome; False where somebody else's did before."""
         ...
 
+    async def tried(
+        self, cluster: str, workload: model.ResourceRef, kind: str, since: datetime
+    ) -> Sequence[memory.Try]:
+        """Remedies that were done and looked at since then, for incidents of this workload with this kind of problem;
+        oldest first."""
+        ...
+
 
 class Verifications(Protocol):
-    async def start(self, proposal_id: int, now: datetime) -> None: ...
+    async def start(self, proposal_id: int, now: datetime, before: proposals.Before = proposals.UNMEASURED) -> None:
+        """`before`: how things were right before the write."""
+        ...
+
+    async def came_back(self, proposal_id: int, now: datetime) -> None:
+        """The problem that it had solved was seen again, in the same thread. The first time counts."""
+        ...
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Verification | None:
         """Takes (or renews) one pending verification that is due and that nobody else holds. Its owner is given it
@@ -240,12 +265,30 @@ class Trail(Protocol):
         """The names of all chains."""
         ...
 
+    async def heads(self) -> Sequence[audit.Head]:
+        """The ends of all chains, by name."""
+        ...
+
     async def verify(self, chain: str) -> audit.Flaw | None:
-        """Follows a whole chain from its first entry to its head; None where nothing was changed or removed."""
+        """Follows a whole chain from its first entry (or its anchor) to its head; None where nothing was changed or
+        removed."""
+        ...
+
+    async def stretch(
+        self, chain: str, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[int, int] | None:
+        """The first and the last place of what was told in [since, until); None where there is nothing. All that lies
+        between them is one unbroken stretch, and may hold an entry that a clock put a moment outside."""
+        ...
+
+    async def batch(
+        self, chain: str, after: int, upto: int, *, incident_id: int | None = None
+    ) -> Sequence[audit.Entry]:
+        """The next entries of a chain in (after, upto], in their order, at most some hundreds; empty at the end."""
         ...
 
 
-ViewKind = Literal["parent", "evidence", "progress", "recovery", "report"]
+ViewKind = Literal["parent", "evidence", "progress", "recovery", "worse", "report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +492,9 @@ class Hand(Protocol):
         operations: Sequence[model.Operation],
         now: Clock,
         fence: Callable[[], Awaitable[bool]],
+        cluster: str = "",
+        members: guardrails.Members = guardrails.NO_MEMBERS,
+        proposer: str = "",
     ) -> model.Outcome:
         """Re-reads, re-judges, dry-runs, asks `fence` once more, and writes: at most once."""
         ...
@@ -456,6 +502,29 @@ class Hand(Protocol):
     async def look(self, action: model.Action, operations: Sequence[model.Operation]) -> bool | None:
         """Whether the change is there; None where the target is gone."""
         ...
+
+
+class Directory(Protocol):
+    """Who is in which user group and channel (`bot.slack.membership`)."""
+
+    async def of(self, places: Sequence[str]) -> guardrails.Members:
+        """The members of those that could be read lately. What could not is left out, and so is nobody's; `fault` says
+        why. Answers within a second and a half, and never raises."""
+        ...
+
+    def fault(self, place: str) -> str:
+        """Why this one could not be read, as half a sentence; empty where it could, or nobody has asked."""
+        ...
+
+
+class Nowhere:
+    """A directory of nothing: for commands and tests without Slack."""
+
+    async def of(self, _places: Sequence[str]) -> guardrails.Members:
+        return guardrails.NO_MEMBERS
+
+    def fault(self, _place: str) -> str:
+        return ""
 
 
 class Witness(Protocol):
@@ -523,3 +592,4 @@ class Ports:
     rules: rules.Rules
     meter: Meter = field(default_factory=Unmetered)
     ears: Ears = field(default_factory=Deaf)
+    directory: Directory = field(default_factory=Nowhere)

@@ -11,7 +11,7 @@ from typing import Literal
 from k8s import model
 
 State = Literal[
-    "proposed", "approved", "executing", "succeeded", "verified", "not-verified", "undone",
+    "proposed", "approved", "executing", "succeeded", "verified", "not-verified", "worse", "undone",
     "rejected", "expired", "superseded", "stale", "already-fixed", "refused", "failed", "unknown",
 ]  # fmt: skip
 
@@ -19,10 +19,11 @@ FOLLOWS: Mapping[State, frozenset[State]] = {
     "proposed": frozenset({"approved", "rejected", "expired", "superseded"}),
     "approved": frozenset({"executing"}),
     "executing": frozenset({"succeeded", "stale", "already-fixed", "refused", "failed", "unknown"}),
-    "unknown": frozenset({"verified", "not-verified", "undone"}),
-    "succeeded": frozenset({"verified", "not-verified"}),
+    "unknown": frozenset({"verified", "not-verified", "worse", "undone"}),
+    "succeeded": frozenset({"verified", "not-verified", "worse"}),
     "verified": frozenset({"undone"}),
     "not-verified": frozenset({"undone"}),
+    "worse": frozenset({"undone"}),
     "undone": frozenset(),
     "rejected": frozenset(),
     "expired": frozenset(),
@@ -34,6 +35,8 @@ FOLLOWS: Mapping[State, frozenset[State]] = {
 }
 RUNNING: frozenset[State] = frozenset({"approved", "executing", "succeeded"})
 """A person said yes and the end is not known yet: no buttons, no second proposal."""
+Check = Literal["pending", "verified", "not-verified", "worse"]
+"""How a verification stands. worse: it did not help, and less works than before the write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,16 @@ class Proposal:
     state: State
     created_at: datetime
     expires_at: datetime
+    proposer: str = ""
+    """Who asked for it or changed it: a Slack user id; empty where Watchkeeper itself proposes it."""
+    rule: str = ""
+    """Which rule of the policy lets it through."""
+    tier_reasons: tuple[str, ...] = ()
+    """Why it is of its tier."""
+    approvals: int = 1
+    """So many different people must approve it."""
+    reason_required: bool = False
+    """Each of them has to say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +103,20 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """How things were right before the write: what `worse` is measured by. None: not known."""
+
+    ready: int | None = None
+    severity: model.Severity | None = None
+
+
+UNMEASURED = Before()
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     proposal_id: int
-    status: Literal["pending", "verified", "not-verified"]
+    status: Check
     started_at: datetime
     progress: str = ""
     """Such as `2 of 3 rolled out, 2 ready`."""
@@ -100,6 +124,11 @@ class Verification:
     finished_at: datetime | None = None
     owner: str = ""
     lease_until: datetime | None = None
+    before: Before = UNMEASURED
+    no_undo: str = ""
+    """Why no Undo is on offer at its end, in one sentence; empty where one is."""
+    came_back_at: datetime | None = None
+    """When the problem was seen again, in the same thread, after this had solved it."""
 
 
 def may_follow(before: State, after: State) -> bool:

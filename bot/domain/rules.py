@@ -23,7 +23,11 @@ class Rules:
     """Work whose owner has not renewed it for this long is taken over."""
     verify_hold: timedelta = timedelta(seconds=60)
     """How long a workload must stay well before a fix counts as verified."""
+    verify_hold_relapsing: timedelta = timedelta(minutes=5)
+    """The same for crashes and memory, which come back after a while; never shorter than `verify_hold`."""
     verify_timeout: timedelta = timedelta(minutes=10)
+    quiet_after_fix: timedelta = timedelta(minutes=10)
+    """For this long after an action was verified old signals open nothing, and new ones go on in the same thread."""
     first_post_delay: timedelta = timedelta(seconds=4)
     """An incident is told after this long even if its diagnosis is not ready yet."""
     history: timedelta = timedelta(hours=24)

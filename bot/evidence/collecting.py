@@ -329,7 +329,7 @@ def _reused(target: model.Target, revision: workloads.Revision) -> bool:
     """Whether the ReplicaSet had another revision number before (a rollback): its age is not the rollout's then."""
     for replicaset in target.replicasets:
         metadata: Mapping[str, object] = replicaset.get("metadata") or {}
-        if metadata.get("uid") == revision.replicaset.uid:
+        if metadata.get("uid") == revision.holder.uid:
             annotations = metadata.get("annotations")
             return isinstance(annotations, dict) and bool(annotations.get(workloads.REVISION_HISTORY))
     return False

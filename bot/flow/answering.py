@@ -1,11 +1,11 @@
 """Answering: what `/watch` and App Home ask of the record. Reads only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bot import errors
-from bot.domain import approvals, cards, incidents, ports, proposals, watches
+from bot.domain import approvals, audit, cards, incidents, ports, proposals, watches
 from bot.domain import words as sayings
 from k8s import model
 
@@ -52,7 +52,7 @@ async def show(wired: ports.Ports, words: str) -> cards.IncidentCard:
         card = await tx.cards.incident(number)
     if card is None:
         raise errors.NotPossible(f"There is no incident WK-{number}. `/watch incidents` lists those there are.")
-    return replace(card, approvers=wired.rules.policy.approvers)
+    return cards.under(card, wired.rules.policy)
 
 
 def _number(words: str) -> int | None:
@@ -69,21 +69,35 @@ async def proposal(wired: ports.Ports, press: approvals.Press) -> proposals.Prop
     return found
 
 
-async def audited(wired: ports.Ports, words: str) -> cards.AuditPage:
-    """The trail of an incident (`WK-12`), of a person (`<@U…>`), or of the last 24 h (the default)."""
+async def audited(wired: ports.Ports, words: str, user: str) -> cards.AuditPage:
+    """The trail of an incident (`WK-12`), of a person (`<@U…>`), or of the last 24 h (the default).
+
+    That `user` saw it is in the trail before anything is shown, and not on the page itself.
+    """
     text = words.strip()
+    now = wired.clock()
+    page, cluster, incident_id = await _page(wired, text, now)
+    async with wired.store.begin() as tx:
+        data = {"of": text or "24h", "entries": len(page.entries)}
+        await tx.trail.append(audit.Event("audit:viewed", cluster, user, now, incident_id, None, data))
+    return page
+
+
+async def _page(wired: ports.Ports, text: str, now: datetime) -> tuple[cards.AuditPage, str, int | None]:
+    """The page, and the chain and the incident that it is of."""
     async with wired.store.begin() as tx:
         if text in ("", "24h"):
-            return await tx.trail.page(since=wired.clock() - DAY)
+            return await tx.trail.page(since=now - DAY), "-", None
         if text.startswith("<@") and text.endswith(">"):
-            return await tx.trail.page(actor=text[2:-1].partition("|")[0])
+            return await tx.trail.page(actor=text[2:-1].partition("|")[0]), "-", None
     if _number(text) is None:
         raise errors.NotPossible(
             f"There is no trail of `{text}`. Name an incident (`WK-12`), a person (`@name`) or a time (`24h`)."
         )
     found = await show(wired, text)
     async with wired.store.begin() as tx:
-        return await tx.trail.page(incident_id=found.incident.id)
+        page = await tx.trail.page(incident_id=found.incident.id)
+    return page, found.incident.cluster, found.incident.id
 
 
 async def watch_named(wired: ports.Ports, name: str) -> watches.Watch:

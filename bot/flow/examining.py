@@ -11,18 +11,46 @@ from datetime import datetime
 
 from bot import errors, remembering
 from bot.domain import diagnoses, incidents, looks, merging, ports, watches
-from k8s import catalogue, detection, guardrails, model, redact
+from k8s import catalogue, detection, guardrails, model, redact, settling, verification_kinds
+from k8s import policy as rulebook
 
 Diagnose = Callable[[model.Problem, diagnoses.Dossier, datetime], diagnoses.Diagnosis]
 
 PARALLEL = 4
 """Problems examined at a time."""
+LISTENED = "LogErrors"
+"""The kind whose recovery shows in logs alone: they are read for it, and not only when the next sweep does."""
 
 
 async def problem_of(
     wired: ports.Ports, incident: incidents.Incident, watch: watches.Watch | None = None
 ) -> model.Problem | None:
-    """The incident's problem as a fresh look shows it; None where it is gone.
+    """The incident's problem as a fresh look shows it; None where it is gone. As `seen`."""
+    return (await seen(wired, incident, watch)).problem
+
+
+async def gone(wired: ports.Ports, incident: incidents.Incident, watch: watches.Watch | None) -> bool:
+    """Whether the problem is gone for good, as far as a look can tell: its findings are, and its workload has settled,
+    by the same measure by which sweeps end an incident. Raises ClusterUnavailable."""
+    looked = await seen(wired, incident, watch)
+    return looked.problem is None and not looked.moving
+
+
+async def recovered(
+    wired: ports.Ports, incident: incidents.Incident, watch: watches.Watch | None, started: datetime
+) -> looks.Seen:
+    """As `seen`, after something was done at `started`: with what is not shown yet, and logs read anew where the
+    problem is in them. Raises ClusterUnavailable."""
+    return await seen(wired, incident, watch, started)
+
+
+async def seen(
+    wired: ports.Ports,
+    incident: incidents.Incident,
+    watch: watches.Watch | None = None,
+    started: datetime | None = None,
+) -> looks.Seen:
+    """The incident's problem as a fresh look shows it, if it is there.
 
     `watch` is the incident's: its kinds hold, and its scope is where is looked for what belongs to no namespace and is
     no node. Raises ClusterUnavailable, also where what would show it could not be listed: that it is not seen then says
@@ -32,18 +60,32 @@ async def problem_of(
     around = model.Scope() if watch is None or incident.subject.kind == "Node" else watch.scope
     scope = model.Scope((namespace,)) if namespace else around
     kinds = wired.rules.kinds_of(watch)
-    snapshot = await remembering.recalled(wired, await wired.eyes.look(incident.cluster, scope), kinds)
+    snapshot = await wired.eyes.look(incident.cluster, scope)
+    if started is not None and LISTENED in incident.kinds and kinds.looks_for(LISTENED):
+        await remembering.learnt(wired, snapshot, _only(kinds, LISTENED), listen=True)
+    snapshot = await remembering.recalled(wired, snapshot, kinds)
     found = await asyncio.to_thread(detection.detect, snapshot, kinds)
     there = merging.of(incident, found.problems)
     whole = incidents.covers(incident, snapshot) and not any(kind in found.errors for kind in incident.kinds)
     gaps = "; ".join(f"{name}: {why}" for name, why in incidents.gaps(incident, snapshot).items())
+    subject = incident.subject
+    settled = await asyncio.to_thread(settling.unsettled, snapshot, [subject], wired.rules.verify_hold)
+    looked_for = [kind for kind in incident.kinds if kinds.looks_for(kind)]
+    lacking = (
+        "" if started is None else verification_kinds.lacking(looked_for, incident.causes, snapshot, subject, started)
+    )
     await wired.eyes.release(snapshot)
-    seen = there is not None and set(incident.kinds) <= set(there.kinds)
-    if not seen and not whole:
+    shown = there is not None and set(incident.kinds) <= set(there.kinds)
+    if not shown and not whole:
         raise errors.ClusterUnavailable(
             f"{incident.cluster} could not be looked at whole ({gaps or 'a detector failed'})"
         )
-    return there
+    return looks.Seen(there, settled.get(subject, ""), lacking)
+
+
+def _only(kinds: detection.Options, kind: str) -> detection.Options:
+    """The same, with no other kind looked for that rests on what earlier sweeps learnt."""
+    return replace(kinds, disabled=kinds.disabled | (remembering.FAMILIES.keys() - {kind}))
 
 
 async def unwant(tx: ports.Tx, incident_id: int) -> None:
@@ -51,7 +93,7 @@ async def unwant(tx: ports.Tx, incident_id: int) -> None:
     current = await tx.incidents.get(incident_id)
     if current is not None:
         # Without causes, those that a sweep finds next are news, and wanted.
-        await tx.incidents.save(replace(current, diagnosis_wanted=False, causes=()))
+        await tx.incidents.save(replace(current, diagnosis_wanted=False, causes=(), asked_by=""))
         await tx.incidents.release_diagnosis(incident_id)
 
 
@@ -123,10 +165,11 @@ async def _work_out(
         plan,
         target,
         subject=problem.subject,
-        policy=guardrails.Policy(approvers=(guardrails.ANYONE,)),
+        policy=rulebook.asking_anyone(wired.rules.policy),
         history=guardrails.History(),
         mode="approve",
         now=now,
+        cluster=cluster,
     )
     if not verdict.allowed:
         return verdict.reasons

@@ -7,15 +7,15 @@ cluster that is away then is looked at when it answers again.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
 
 from bot import errors
-from bot.domain import audit, incidents, ports, proposals, watches
-from k8s import guardrails, model, redact
+from bot.domain import approvals, audit, incidents, ports, proposals, watches
+from k8s import guardrails, model, redact, verification_worse
 
 DONE: tuple[ports.ViewKind, ...] = ("parent", "progress")
 LOOKED_FOR = timedelta(days=1)
@@ -42,26 +42,40 @@ async def take(wired: ports.Ports) -> Job | None:
             return None
         job = await _job(wired, tx, execution, now)
         await tx.proposals.move(job.proposal.id, "approved", "executing", now)
-        await _tell(tx, job, "execution:started", now, {"owner": wired.owner})
+        permit = execution.permit
+        data: dict[str, object] = {"owner": wired.owner, "approvers": list(permit.approvers)}
+        if permit.reasons:
+            data["reasons"] = list(permit.reasons)
+        await _tell(tx, job, "execution:started", now, data)
         await _show(tx, job, now)
     wired.bell.ring()
     return job
 
 
-async def do(wired: ports.Ports, job: Job) -> model.Outcome:
-    """Does it, renewing the lease meanwhile. The executor asks for the lease once more right before it writes."""
+Gone = Callable[[ports.Ports, incidents.Incident, watches.Watch | None], Awaitable[bool]]
+"""A fresh look: whether an incident's problem is gone. Raises ClusterUnavailable."""
+GONE = model.Outcome("already-fixed", "The problem is gone: nothing was done.")
+
+
+async def do(wired: ports.Ports, job: Job, gone: Gone) -> model.Outcome:
+    """Does it, renewing the lease meanwhile. The executor asks for the lease once more right before it writes.
+
+    A remedy of a problem that is `gone` by then is not done any more: the press may be older than the recovery.
+    """
     hand = wired.hands(job.incident.cluster)
     if hand is None:
         return model.Outcome("refused", "Read-only: nothing is changed in any cluster from here.")
     async with _renewing(wired, job.execution):
-        outcome = await _execute(wired, job, hand)
+        outcome = await _execute(wired, job, hand, gone)
         if outcome.status != "unknown":
             return outcome
         return _with(outcome, await _seen(job, hand))
 
 
-async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand) -> model.Outcome:
+async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand, gone: Gone) -> model.Outcome:
     try:
+        if job.proposal.kind == "remedy" and await _needless(wired, job, gone):
+            return GONE
         return await hand.execute(
             job.proposal.action,
             job.execution.permit,
@@ -75,9 +89,25 @@ async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand) -> model.Outc
             operations=job.proposal.operations,
             now=wired.clock,
             fence=_Fence(wired, job.execution),
+            cluster=job.incident.cluster,
+            members=await wired.directory.of(approvals.places(wired.rules.policy)),
+            proposer=job.proposal.proposer,
         )
     except errors.ClusterUnavailable as error:
         return model.Outcome("failed", f"The cluster did not answer: {error}")
+    except errors.StoreUnavailable:
+        return model.Outcome("refused", "The record did not answer, so nothing was written.")
+
+
+async def _needless(wired: ports.Ports, job: Job, gone: Gone) -> bool:
+    """Whether the problem is gone while its target is the one that was approved for.
+
+    Where the target itself has gone, or has a namesake, the executor says that: it is the better word.
+    """
+    if not await gone(wired, job.incident, job.watch):
+        return False
+    target = await wired.eyes.target(job.incident.cluster, job.proposal.action)
+    return target.object is not None and target.ref.uid == job.proposal.pins.get("uid", target.ref.uid)
 
 
 async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
@@ -102,12 +132,18 @@ async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
 async def _go_on(tx: ports.Tx, job: Job, told: model.Outcome, now: datetime) -> None:
     """What is there is verified; where nothing is, the cluster is looked at anew for what to propose."""
     if told.status == "succeeded" or told.written:
-        await tx.verifications.start(job.proposal.id, now)
+        await tx.verifications.start(job.proposal.id, now, _before(job, told))
         if job.proposal.undo_of is not None:
             await _undone(tx, job, job.proposal.undo_of, now)
     elif told.status in ("stale", "already-fixed", "unknown"):
         await _look_again(tx, job)
     await _show(tx, job, now)
+
+
+def _before(job: Job, told: model.Outcome) -> proposals.Before:
+    """How things were right before the write: the incident is as it was read when the execution was taken."""
+    ready = verification_worse.ready_before(job.proposal.action, told.pre_image, job.proposal.blast)
+    return proposals.Before(ready, job.incident.severity)
 
 
 async def orphans(wired: ports.Ports) -> int:
@@ -228,6 +264,8 @@ async def _tell(
     tx: ports.Tx, job: Job, tag: str, now: datetime, data: Mapping[str, object], proposal_id: int | None = None
 ) -> None:
     about = job.proposal.id if proposal_id is None else proposal_id
+    permit = job.execution.permit
+    data = {**data, "digest": permit.digest, "policy": permit.policy}
     event = audit.Event(tag, job.incident.cluster, "watchkeeper", now, job.incident.id, about, data)
     await tx.trail.append(event)
 

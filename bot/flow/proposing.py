@@ -5,13 +5,14 @@ not pass is not offered, and the card says why. The digest of what passed is wha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from bot import errors
-from bot.domain import audit, diagnoses, incidents, ports, proposals
+from bot.domain import approvals, audit, diagnoses, incidents, ports, proposals
 from k8s import catalogue, guardrails, model, redact
+from k8s import policy as rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Drafted:
     refused: tuple[str, ...] = ()
     away: bool = False
     """Nothing could be worked out because the cluster did not answer: asked again, it may be otherwise."""
+    reasons: tuple[str, ...] = ()
+    """The same as `refused`, without the names of the candidates."""
+    decided: Mapping[str, object] = field(default_factory=dict)
+    """Which rule of the policy let it through, and why it is of its tier: for the trail."""
 
 
 async def draft(
@@ -32,20 +37,26 @@ async def draft(
     *,
     kind: Literal["remedy", "undo"] = "remedy",
     undo_of: int | None = None,
+    proposer: str = "",
 ) -> Drafted:
-    """The first candidate that may be done, as a proposal; reads the cluster, writes nothing anywhere."""
+    """The first candidate that may be done, as a proposal; reads the cluster, writes nothing anywhere.
+
+    `proposer`: the person who asked for it or changed it.
+    """
     refused: list[str] = []
+    why: list[str] = []
     away = False
     for candidate in candidates:
-        drafting = _Draft(wired, incident, mode, candidate)
+        drafting = _Draft(wired, incident, mode, candidate, proposer)
         reasons = await drafting.check()
         away = away or drafting.away
         if reasons:
             name = model.name_of(candidate.action)
             refused += [redact.redact(f"{name} was considered: {reason}") for reason in reasons]
+            why += map(redact.redact, reasons)
             continue
-        return Drafted(drafting.proposal(kind, undo_of), tuple(refused))
-    return Drafted(None, tuple(refused), away)
+        return Drafted(drafting.proposal(kind, undo_of), tuple(refused), decided=drafting.decided)
+    return Drafted(None, tuple(refused), away, tuple(why))
 
 
 class _Draft:
@@ -57,11 +68,13 @@ class _Draft:
         incident: incidents.Incident,
         mode: guardrails.Mode,
         candidate: diagnoses.Candidate,
+        proposer: str = "",
     ) -> None:
         self._wired = wired
         self._incident = incident
         self._mode = mode
         self._candidate = candidate
+        self._proposer = proposer
         self._now = wired.clock()
         self.away = False
 
@@ -81,6 +94,7 @@ class _Draft:
             self._plan = catalogue.plan(action, target, self._now)
             async with self._wired.store.begin() as tx:
                 history = await tx.proposals.recent_executions(cluster, self._now - self._wired.rules.history)
+            members = await self._wired.directory.of(approvals.places(policy))
             self._verdict = guardrails.judge(
                 action,
                 self._plan,
@@ -90,9 +104,13 @@ class _Draft:
                 history=history,
                 mode=self._mode,
                 now=self._now,
+                cluster=cluster,
+                members=members,
             )
             if not self._verdict.allowed:
-                return self._verdict.reasons
+                return [*self._verdict.reasons, *self._unread(members)]
+            if alone := self._nobody_else(members):
+                return [alone]
             if lacking := await hand.lacking(self._plan):
                 return [lacking]
             self._dry_run = await hand.dry_run(self._plan)
@@ -102,6 +120,26 @@ class _Draft:
         if not self._dry_run.accepted:
             return [f"the API server would refuse it: {self._dry_run.message}"]
         return []
+
+    def _unread(self, members: guardrails.Members) -> Sequence[str]:
+        """Why user groups or channels that might have approvers in them count as empty."""
+        places = rulebook.unknown_places(self._wired.rules.policy, self._verdict.tier, members)
+        faults = {place: self._wired.directory.fault(place) for place in places}
+        return [f"{place} could not be read: {fault}." for place, fault in faults.items() if fault]
+
+    def _nobody_else(self, members: guardrails.Members) -> str:
+        """Whether too few are left to approve it, where who asked for it may not."""
+        policy, verdict = self._wired.rules.policy, self._verdict
+        people = rulebook.people(policy, verdict.tier, members)
+        if verdict.self_approval or not self._proposer or people is None:
+            return ""
+        if len(people - {self._proposer}) >= verdict.approvals_needed:
+            return ""
+        return "Who asked for it may not approve it, and too few others may."
+
+    @property
+    def decided(self) -> Mapping[str, object]:
+        return {"rule": self._verdict.rule, "because": list(self._verdict.tier_reasons)}
 
     def proposal(self, kind: Literal["remedy", "undo"], undo_of: int | None) -> proposals.Proposal:
         plan, rules = self._plan, self._wired.rules
@@ -124,11 +162,23 @@ class _Draft:
             inverse=plan.inverse,
             irreversible=plan.irreversible,
             diff=tuple(self._dry_run.diff),
-            warnings=tuple(redact.redact(warning) for warning in self._verdict.warnings),
+            warnings=tuple(redact.redact(warning) for warning in (*self._raised(), *self._verdict.warnings)),
             state="proposed",
             created_at=self._now,
             expires_at=self._now + (rules.undo_ttl if kind == "undo" else rules.proposal_ttl),
+            proposer=self._proposer,
+            rule=self._verdict.rule,
+            tier_reasons=tuple(redact.redact(reason) for reason in self._verdict.tier_reasons),
+            approvals=max(1, self._verdict.approvals_needed),
+            reason_required=self._verdict.reason_required,
         )
+
+    def _raised(self) -> Sequence[str]:
+        """Why it is of a higher tier than the action by itself, where it is."""
+        verdict = self._verdict
+        if verdict.tier == self._plan.risk:
+            return ()
+        return (f"Of {verdict.tier} risk: {' '.join(verdict.tier_reasons[1:])}",)
 
 
 async def publish(
@@ -154,7 +204,9 @@ async def publish(
         wanted = current.diagnosis_wanted and current.causes != incident.causes
         # A sweep that sees more than was there to diagnose (a crash loop's pod ran just then) has news.
         diagnosed = current.causes if wanted or causes is None else causes
-        await tx.incidents.save(replace(current, diagnosis_wanted=wanted, causes=diagnosed))
+        again = current.asked_by != incident.asked_by  # somebody asked meanwhile: the next one is theirs
+        asked = current.asked_by if again else ""
+        await tx.incidents.save(replace(current, diagnosis_wanted=wanted or again, causes=diagnosed, asked_by=asked))
         await tx.incidents.release_diagnosis(incident.id)
         if not current.live:
             return
@@ -168,11 +220,70 @@ async def publish(
         free = not (running or stands) and await _supersede(tx, current, rows, now)
         if free and drafted.proposal is not None:
             added = await tx.proposals.add(drafted.proposal)
-            data = {"kubectl": added.kubectl, "digest": added.digest, "policy": added.policy, "risk": added.risk}
-            await _tell(tx, current, "proposal:made", now, data, added.id)
+            await _made(tx, current, added, now, drafted.decided)
         for kind in _REPLIES:
             await tx.views.want(kind, channel=current.channel, incident_id=current.id, due=now)
     wired.bell.ring()
+
+
+async def replace_by(
+    wired: ports.Ports, old: proposals.Proposal, drafted: Drafted, proposer: str
+) -> proposals.Proposal | None:
+    """A person's own version takes the place of the open proposal that they changed, whose approvals lapse.
+
+    None where that one is open no more: whatever ended it came first.
+    """
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        incident = await tx.incidents.get(old.incident_id)
+        if incident is None or drafted.proposal is None:
+            return None
+        await tx.incidents.lock(incident.cluster)
+        if not await tx.proposals.move(old.id, "proposed", "superseded", now):
+            return None
+        lapsed = [one.user for one in await tx.proposals.decisions(old.id)]
+        added = await tx.proposals.add(drafted.proposal)
+        data = {"digest": old.digest, "policy": old.policy, "by": added.id, "lapsed": lapsed, "kubectl": added.kubectl}
+        await _tell(tx, incident, "proposal:edited", now, data, old.id, actor=proposer)
+        await _made(tx, incident, added, now, drafted.decided)
+        for kind in _REPLIES:
+            await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
+    wired.bell.ring()
+    return added
+
+
+async def offer(wired: ports.Ports, incident: incidents.Incident, drafted: Drafted) -> bool:
+    """Offers an undo anew, in the place of one that lapsed. False where there is another one already."""
+    if drafted.proposal is None:
+        return False
+    now = wired.clock()
+    async with wired.store.begin() as tx:
+        await tx.incidents.lock(incident.cluster)
+        try:
+            added = await tx.proposals.add(drafted.proposal)
+        except errors.NotPossible:
+            return False
+        data: dict[str, object] = {"kubectl": added.kubectl, "digest": added.digest, "policy": added.policy}
+        data["undo_of"] = added.undo_of
+        await _tell(tx, incident, "undo:offered", now, data, added.id)
+        for kind in _REPLIES[::2]:
+            await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
+    wired.bell.ring()
+    return True
+
+
+async def _made(
+    tx: ports.Tx,
+    incident: incidents.Incident,
+    added: proposals.Proposal,
+    now: datetime,
+    decided: Mapping[str, object],
+) -> None:
+    data: dict[str, object] = {"kubectl": added.kubectl, "digest": added.digest, "policy": added.policy}
+    data |= {"risk": added.risk, "approvals": added.approvals} | (
+        {"proposer": added.proposer} if added.proposer else {}
+    )
+    await _tell(tx, incident, "proposal:made", now, {**data, **decided}, added.id)
 
 
 _REPLIES: tuple[ports.ViewKind, ...] = ("parent", "evidence", "progress")
@@ -195,7 +306,8 @@ async def _supersede(
             continue
         if not await tx.proposals.move(row.id, "proposed", "superseded", now):
             return False
-        await _tell(tx, incident, "proposal:superseded", now, {"why": "a newer diagnosis"}, row.id)
+        data = {"why": "a newer diagnosis", "digest": row.digest, "policy": row.policy}
+        await _tell(tx, incident, "proposal:superseded", now, data, row.id)
     return True
 
 
@@ -206,8 +318,10 @@ async def _tell(
     now: datetime,
     data: Mapping[str, object],
     proposal_id: int | None = None,
+    *,
+    actor: str = "watchkeeper",
 ) -> None:
-    await tx.trail.append(audit.Event(tag, incident.cluster, "watchkeeper", now, incident.id, proposal_id, data))
+    await tx.trail.append(audit.Event(tag, incident.cluster, actor, now, incident.id, proposal_id, data))
 
 
 async def expire(wired: ports.Ports) -> int:
@@ -232,7 +346,8 @@ async def _expire(wired: ports.Ports, row: proposals.Proposal, now: datetime) ->
         incident = await tx.incidents.get(row.incident_id)
         if incident is None or not await tx.proposals.move(row.id, "proposed", "expired", now):
             return False
-        await _tell(tx, incident, "proposal:expired", now, {"kind": row.kind}, row.id)
+        data = {"kind": row.kind, "digest": row.digest, "policy": row.policy}
+        await _tell(tx, incident, "proposal:expired", now, data, row.id)
         for kind in _REPLIES[::2]:
             await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
     return True

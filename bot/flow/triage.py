@@ -14,6 +14,8 @@ from k8s import detection, model, redact, settling
 FORGET_AFTER = timedelta(minutes=30)
 """A finding not seen for this long starts its grace anew when it comes back."""
 RECURRENCE = timedelta(days=30)
+_AGAIN: tuple[ports.ViewKind, ...] = ("parent", "progress", "recovery")
+"""What is shown anew of an incident that goes on: also the reply that said that it was over."""
 UNSETTLED = timedelta(minutes=15)
 """A workload that is on the move for longer than this is judged by its findings alone: it may always be."""
 
@@ -213,8 +215,14 @@ class _Triage:
         """The incident that was opened, or went on; None where these are signals of one that is over."""
         cluster = self.watch.cluster
         last = await self.tx.incidents.last_resolved(cluster, problem.subject)
-        if incidents.is_old_signal(problem, last, self.now):
+        quiet = self.wired.rules.quiet_after_fix
+        if incidents.is_old_signal(problem, last, self.now, quiet):
             return None
+        again = last if incidents.came_back(last, self.now, quiet) else None
+        if again is not None and await self._speaks_for(again):
+            reopened = await self._reopen(again, problem)
+            if reopened is not None:
+                return reopened
         key = incidents.fingerprint(cluster, problem)
         past = await self.tx.incidents.past(cluster, key, self.now - RECURRENCE)
         flapping = incidents.reopened_flapping(past, self.now)
@@ -251,6 +259,24 @@ class _Triage:
         await self._tell("incident:opened", opened, data)
         await self._show(opened, self.now + self.wired.rules.first_post_delay)
         return opened
+
+    async def _reopen(self, last: incidents.Incident, problem: model.Problem) -> incidents.Incident | None:
+        """New failures short after a verified action: its thread goes on. None where the action was taken back since:
+        what comes then is of the undo, and an episode of its own."""
+        rows = await self.tx.proposals.of_incident(last.id)
+        done = next((row for row in reversed(rows) if row.kind == "remedy" and row.state == "verified"), None)
+        if done is None or any(row.state in proposals.RUNNING for row in rows):
+            return None
+        again = incidents.reopened(last, problem, redact.redact(problem.primary.message), self.now)
+        await self.tx.incidents.save(again)
+        await self.tx.verifications.came_back(done.id, self.now)
+        self.opened.append(again.id)
+        held = self.now - (last.resolved_at or self.now)
+        data = {"kinds": list(again.kinds), "after": done.kubectl, "minutes": int(held.total_seconds() // 60)}
+        await self._tell("incident:reopened", again, data, done.id)
+        for kind in _AGAIN:
+            await self.tx.views.want(kind, channel=again.channel, incident_id=again.id, due=self.now)
+        return again
 
     async def _flap(self, last: incidents.Incident, problem: model.Problem) -> incidents.Incident:
         """The third time within the hour: the last thread goes on, and nothing new is posted."""

@@ -193,6 +193,30 @@ class Calling:
                 break
         return found
 
+    async def group_members(self, group: str) -> frozenset[str]:
+        """User ids in a user group (`S…`), without deactivated ones."""
+        answer = await self._call(
+            "usergroups.users.list", lambda: self._web.usergroups_users_list(usergroup=group, include_disabled=False)
+        )
+        return frozenset(map(str, answer.get("users", ())))
+
+    async def channel_members(self, channel: str) -> frozenset[str]:
+        """User ids in a channel. Raises Refused (`too_many_members`) where there are more than 20,000."""
+        found: set[str] = set()
+        cursor = ""
+        for _ in range(20):
+            answer = await self._membership(
+                {"channel": channel, "limit": 1000} | ({"cursor": cursor} if cursor else {})
+            )
+            found |= set(map(str, answer.get("members", ())))
+            cursor = _next(answer)
+            if not cursor:
+                return frozenset(found)
+        raise Refused("conversations.members", "too_many_members")
+
+    async def _membership(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+        return await self._call("conversations.members", lambda: self._web.conversations_members(**asked))
+
     async def _listed(self, asked: dict[str, Any]) -> Mapping[str, Any]:
         return await self._call("conversations.list", lambda: self._web.conversations_list(**asked))
 

@@ -14,6 +14,9 @@ import msgspec
 from bot.domain import approvals
 
 APPROVE = "wk:approve"
+APPROVE_WITH_REASON = "wk:approve-why"
+"""Approve or Undo where a reason is required: opens a modal at once, before anything is looked up."""
+EDIT = "wk:edit"
 REJECT = "wk:reject"
 ACKNOWLEDGE = "wk:ack"
 UNDO = "wk:undo"
@@ -22,6 +25,12 @@ PROPOSE = "wk:propose"
 
 REJECT_REASON = "wk:reject-reason"
 """Callback id of the modal that asks why a proposal is rejected."""
+APPROVE_REASON = "wk:approve-reason"
+"""Callback id of the modal that asks why an action is approved."""
+EDIT_FORM = "wk:edit-form"
+"""Callback id of the modal with the parameters of a proposed action."""
+EDIT_INPUT = "wk:edit-value"
+_EDIT_BLOCK = "wk:edit:"
 REASON_BLOCK = "wk:reason"
 REASON_INPUT = "wk:reason-text"
 NOTICE = "wk:notice"
@@ -33,6 +42,7 @@ VIEW_EVENT = "watchkeeper_view"
 _NO_DIGEST = "-"
 _VALUE = re.compile(rf"([1-9][0-9]{{0,17}}):([0-9a-f]{{{approvals.DIGEST_SHOWN}}}|{_NO_DIGEST})", re.ASCII)
 _USER = re.compile(r"[UW][A-Z0-9]+", re.ASCII)
+_GROUP = re.compile(r"S[A-Z0-9]{2,30}", re.ASCII)
 
 
 class Malformed(ValueError):
@@ -47,8 +57,8 @@ class Target:
     digest: str = ""
 
 
-class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the reject modal must still know when it is submitted."""
+class Pressed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a modal must still know of the button that opened it when it is submitted."""
 
     proposal_id: int
     digest: str
@@ -70,22 +80,37 @@ def parse(text: str) -> Target:
     return Target(int(match[1]), "" if match[2] == _NO_DIGEST else match[2])
 
 
-def rejection(text: str) -> Rejection:
-    """The `private_metadata` of a reject modal, decoded. Raises `Malformed`."""
+def pressed(text: str) -> Pressed:
+    """The `private_metadata` of a modal, decoded. Raises `Malformed`."""
     try:
-        return msgspec.json.decode(text, type=Rejection)
+        return msgspec.json.decode(text, type=Pressed)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise Malformed("not the metadata of a reject modal") from error
+        raise Malformed("not the metadata of a modal of this version") from error
 
 
-def private_metadata(context: Rejection) -> str:
+def private_metadata(context: Pressed) -> str:
     """The other way round; Slack takes 3,000 characters, this is below 200."""
     return msgspec.json.encode(context).decode()
+
+
+def edit_block(name: str) -> str:
+    """The block of one parameter in the edit modal."""
+    return f"{_EDIT_BLOCK}{name}"
+
+
+def edit_field(block_id: str) -> str:
+    """The other way round; empty for any other block."""
+    return block_id.removeprefix(_EDIT_BLOCK) if block_id.startswith(_EDIT_BLOCK) else ""
 
 
 def is_user(text: str) -> bool:
     """Whether this is a Slack user id, and so may be shown as a mention."""
     return _USER.fullmatch(text) is not None
+
+
+def is_group(text: str) -> bool:
+    """Whether this is the id of a user group (docs.slack.dev/reference/objects/usergroup-object)."""
+    return _GROUP.fullmatch(text) is not None
 
 
 def metadata(key: str) -> dict[str, Any]:

@@ -201,7 +201,7 @@ class Publisher:
             card = None if view.incident_id is None else await tx.cards.incident(view.incident_id)
         if card is None:
             raise LookupError(f"incident {view.incident_id} is not in the record")
-        card = replace(card, approvers=self._rules.policy.approvers)
+        card = cards.under(card, self._rules.policy)
         match view.kind:
             case "evidence":
                 return thread.evidence(card)
@@ -209,6 +209,8 @@ class Publisher:
                 return thread.progress(card)
             case "recovery":
                 return thread.recovery(card)
+            case "worse":
+                return thread.worse(card)
             case _:
                 return incident.parent(await self._linked(card))
 

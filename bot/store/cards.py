@@ -4,16 +4,17 @@ What the rows do not know is left empty for whoever does: `approvers` (the polic
 `previous_channel` and `previous_ts`), `next_tick` (the schedules) and `health`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain import cards, diagnoses, linking, proposals
+from bot.domain import cards, diagnoses, linking, memory, proposals
 from bot.store import diagnoses as diagnosis_rows
-from bot.store import executions, incidents, querying, sweeps, verifications, views, watches
+from bot.store import executions, incidents, querying, sweeps, tries, verifications, views, watches
 from bot.store import proposals as proposal_rows
+from k8s import model
 
 RECURRENCE = timedelta(days=30)
 
@@ -47,19 +48,35 @@ class Cards:
             remedy=remedy,
             refused=refused,
             undo=undos[-1] if undos else None,
-            history=tuple(card for card in remedies[:-1] if card.decision is not None),
+            history=tuple(card for card in remedies[:-1] if _answered(card)),
             previous_name="" if row.previous_id is None else f"WK-{row.previous_id}",
             previous_channel=row.previous_channel or "",
             previous_ts=row.previous_ts or "",
             recurrences=row.recurrences,
             also=linking.linked(incident, near),
+            tries=await self._tries(incident.cluster, incident.subject, incident.kinds[:1], incident.opened_at),
         )
+
+    async def _tries(
+        self, cluster: str, workload: model.ResourceRef, kinds: Sequence[str], opened: datetime
+    ) -> tuple[memory.Try, ...]:
+        """Of the 30 days before this episode, and in it."""
+        found = [await tries.tried(self._queries, cluster, workload, kind, opened - memory.SPAN) for kind in kinds]
+        return tuple(one for each in found for one in each)
 
     async def status(self, now: datetime, cluster: str = "") -> cards.Status:
         here = _INCIDENT.cluster == cluster if cluster else sa.true()
-        alive = sa.select(incidents.TABLE).where(here, _INCIDENT.state != "resolved")
-        rows = await self._queries.all(alive.order_by(_INCIDENT.severity, _INCIDENT.opened_at, _INCIDENT.id))
-        living = tuple(incidents.value(row) for row in rows)
+        ended = (
+            sa.select(sa.func.count().label("resolved_24h"))
+            .where(here, _INCIDENT.resolved_at >= now - timedelta(hours=24))
+            .subquery()
+        )
+        alive = ended.outerjoin(incidents.TABLE, sa.and_(here, _INCIDENT.state != "resolved"))  # a row where none is
+        rows = await self._queries.all(
+            sa.select(ended, incidents.TABLE)
+            .select_from(alive)
+            .order_by(_INCIDENT.severity, _INCIDENT.opened_at, _INCIDENT.id)
+        )
         asked = (
             sa.select(proposal_rows.TABLE)
             .join(incidents.TABLE, _INCIDENT.id == _PROPOSAL.incident_id)
@@ -67,12 +84,11 @@ class Cards:
             .where(_PROPOSAL.state == "proposed", _PROPOSAL.kind == "remedy", _PROPOSAL.expires_at > now)
             .order_by(_PROPOSAL.id)
         )
-        ended = sa.select(sa.func.count()).where(here, _INCIDENT.resolved_at >= now - timedelta(hours=24))
         return cards.Status(
             watches=await self._watches(cluster),
-            open=living,
+            open=tuple(incidents.value(row) for row in rows if row.id is not None),
             waiting=await self._proposals(await self._queries.all(asked)),
-            resolved_24h=await self._queries.scalar(ended),
+            resolved_24h=rows[0].resolved_24h,
         )
 
     async def _diagnosis(
@@ -93,13 +109,13 @@ class Cards:
         if not rows:
             return ()
         ids = [row.id for row in rows]
-        decisions: Mapping[int, proposals.Decision] = {
-            row.proposal_id: proposal_rows.decision(row) for row in await self._of(proposal_rows.DECISION, ids, "id")
-        }
+        decisions: dict[int, list[proposals.Decision]] = {}
+        for row in await self._of(proposal_rows.DECISION, ids, "id"):
+            decisions.setdefault(row.proposal_id, []).append(proposal_rows.decision(row))
         done = {row.proposal_id: executions.value(row) for row in await self._of(executions.TABLE, ids)}
         looked = {row.proposal_id: verifications.value(row) for row in await self._of(verifications.TABLE, ids)}
         return tuple(
-            cards.ProposalCard(proposal_rows.value(row), decisions.get(row.id), done.get(row.id), looked.get(row.id))
+            _card(proposal_rows.value(row), decisions.get(row.id, ()), done.get(row.id), looked.get(row.id))
             for row in rows
         )
 
@@ -128,6 +144,20 @@ class Cards:
         last = sa.select(sweeps.TABLE).join_from(watches.TABLE, sweeps.TABLE, swept.id == newest)
         latest = {row.watch_id: sweeps.value(row) for row in await self._queries.all(last.where(here))}
         return tuple(cards.WatchStatus(watches.value(row), latest.get(row.id), row.living) for row in rows)
+
+
+def _card(
+    row: proposals.Proposal,
+    made: Sequence[proposals.Decision],
+    execution: proposals.Execution | None,
+    verification: proposals.Verification | None,
+) -> cards.ProposalCard:
+    return cards.ProposalCard(row, made[-1] if made else None, execution, verification, tuple(made[:-1]))
+
+
+def _answered(card: cards.ProposalCard) -> bool:
+    """Whether it was wholly approved, or rejected: one approval of two that lapsed is no answer."""
+    return card.execution is not None or (card.decision is not None and card.decision.verdict == "reject")
 
 
 def _with_surroundings(incident_id: int) -> sa.Select[Any]:

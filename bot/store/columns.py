@@ -102,6 +102,12 @@ def moment(*, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(MOMENT, nullable=nullable)
 
 
+def month(*, primary_key: bool = False) -> sa.Column[Any]:
+    """The first day of a month; the server's own month, in UTC, where none is given."""
+    default = sa.text("date_trunc('month', (now() AT TIME ZONE 'UTC'))::date")
+    return sa.Column(sa.Date, nullable=False, server_default=default, primary_key=primary_key)
+
+
 def coded(kind: Any, *, nullable: bool = False, default: str | None = None) -> sa.Column[Any]:
     """`default`: as JSON, for rows of replicas that do not know the column yet."""
     return sa.Column(

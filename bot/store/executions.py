@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from bot import errors
-from bot.domain import proposals
-from bot.store import querying, tables
+from bot.domain import memory, proposals
+from bot.store import querying, tables, tries
 from k8s import model
 
 TABLE = querying.table(tables.Execution)
@@ -117,3 +117,8 @@ class Executions:
     async def settle(self, execution_id: int, owner: str, outcome: model.Outcome) -> bool:
         mine = (TABLE.c.id == execution_id, TABLE.c.owner == owner, _UNSEEN)
         return await self._queries.count(sa.update(TABLE).where(*mine).values(outcome=outcome, lease_until=None)) == 1
+
+    async def tried(
+        self, cluster: str, workload: model.ResourceRef, kind: str, since: datetime
+    ) -> Sequence[memory.Try]:
+        return await tries.tried(self._queries, cluster, workload, kind, since)

@@ -41,7 +41,7 @@ def translated() -> Iterator[None]:
     except sa.exc.DBAPIError as error:
         if not _is_outage(error):
             raise
-        raise errors.StoreUnavailable(f"The database cannot be used: {_said(error)}") from error
+        raise errors.StoreUnavailable(f"The database cannot be used: {said(error)}") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # Connecting: neither sockets nor time-outs pass through SQLAlchemy's own errors. Nor does what the driver makes
         # of a connection that the server ended between two messages of one statement.
@@ -56,30 +56,30 @@ def explained() -> Iterator[None]:
             yield
     except errors.StoreUnavailable as error:
         cause = error.__cause__
-        if cause is None or not _state(cause).startswith(_SETTINGS):
+        if cause is None or not state(cause).startswith(_SETTINGS):
             raise
-        raise errors.ConfigurationError(f"DATABASE_URL: {_said(cause)}") from error
+        raise errors.ConfigurationError(f"DATABASE_URL: {said(cause)}") from error
     except sa.exc.ProgrammingError as error:
-        if not _state(error).startswith(_SETTINGS):
+        if not state(error).startswith(_SETTINGS):
             raise
-        text = f"DATABASE_URL: its role may not create the tables: {_said(error)}"
+        text = f"DATABASE_URL: its role may not create the tables: {said(error)}"
         raise errors.ConfigurationError(text) from error
 
 
 def _is_outage(error: sa.exc.DBAPIError) -> bool:
     if error.connection_invalidated or isinstance(error.orig, OSError):
         return True
-    state = _state(error)
-    return state.startswith(_OUTAGES) if state else "clos" in str(error.orig)
+    code = state(error)
+    return code.startswith(_OUTAGES) if code else "clos" in str(error.orig)
 
 
-def _state(error: BaseException) -> str:
+def state(error: BaseException) -> str:
     """The SQLSTATE; empty where the error did not come from the server."""
     inner = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     return str(getattr(inner, "sqlstate", None) or "")
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """The server's own sentence: neither the statement nor its values are told."""
     inner = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
     return _line(inner.__cause__ or inner)

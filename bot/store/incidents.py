@@ -47,6 +47,7 @@ def value(row: querying.Row) -> incidents.Incident:
         previous_id=row.previous_id,
         flapping=row.flapping,
         diagnosis_wanted=row.diagnosis_wanted,
+        asked_by=row.asked_by,
     )
 
 
@@ -78,6 +79,7 @@ def _values(incident: incidents.Incident) -> dict[str, Any]:
         "previous_id": incident.previous_id,
         "flapping": incident.flapping,
         "diagnosis_wanted": incident.diagnosis_wanted,
+        "asked_by": incident.asked_by,
     }
 
 

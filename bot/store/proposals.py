@@ -39,6 +39,11 @@ def value(row: querying.Row) -> proposals.Proposal:
         state=row.state,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        proposer=row.proposer,
+        rule=row.rule,
+        tier_reasons=row.tier_reasons,
+        approvals=row.approvals,
+        reason_required=row.reason_required,
     )
 
 
@@ -77,6 +82,11 @@ class Proposals:
                 created_at=new.created_at,
                 expires_at=new.expires_at,
                 moved_at=new.created_at,
+                proposer=new.proposer,
+                rule=new.rule,
+                tier_reasons=new.tier_reasons,
+                approvals=new.approvals,
+                reason_required=new.reason_required,
             )
             .on_conflict_do_nothing()
             .returning(TABLE)
@@ -88,6 +98,13 @@ class Proposals:
 
     async def get(self, proposal_id: int) -> proposals.Proposal | None:
         row = await self._queries.first(sa.select(TABLE).where(TABLE.c.id == proposal_id))
+        return None if row is None else value(row)
+
+    async def lock(self, proposal_id: int) -> proposals.Proposal | None:
+        """Rows that refer to it may be added meanwhile; it itself is not changed."""
+        row = await self._queries.first(
+            sa.select(TABLE).where(TABLE.c.id == proposal_id).with_for_update(key_share=True)
+        )
         return None if row is None else value(row)
 
     async def of_incident(self, incident_id: int) -> Sequence[proposals.Proposal]:
@@ -103,9 +120,9 @@ class Proposals:
             moved = moved.where(TABLE.c.expires_at > now)
         return await self._queries.count(moved.values(state=after, moved_at=now)) == 1
 
-    async def decide(self, decision: proposals.Decision) -> None:
-        """The first word of a person on a proposal stands."""
-        await self._queries.count(
+    async def decide(self, decision: proposals.Decision) -> bool:
+        """One approval and one rejection of each person; the first stands."""
+        added = await self._queries.count(
             postgresql.insert(DECISION)
             .values(
                 proposal_id=decision.proposal_id,
@@ -116,6 +133,11 @@ class Proposals:
             )
             .on_conflict_do_nothing()
         )
+        return added == 1
+
+    async def decisions(self, proposal_id: int) -> Sequence[proposals.Decision]:
+        made = sa.select(DECISION).where(DECISION.c.proposal_id == proposal_id).order_by(DECISION.c.id)
+        return [decision(row) for row in await self._queries.all(made)]
 
     async def decision(self, proposal_id: int) -> proposals.Decision | None:
         """The last one."""

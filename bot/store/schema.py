@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 import migrations
 from bot import errors
-from bot.store import querying, tables
+from bot.store import partitions, querying, roles, tables
 
 WAIT = "120s"
 """How long a replica waits for another one that is migrating."""
@@ -51,12 +51,13 @@ def configuration(connection: sa.Connection | None = None) -> alembic.config.Con
     return config
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """To the newest revision, in the transaction that the connection is in. Raises `errors.SchemaTooNew`."""
-    connection.execute(querying.UNHURRIED)
-    _limit(connection, WAIT, WAIT)
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _LOCK})
-    _limit(connection, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+def upgrade(connection: sa.Connection, role: str = "") -> roles.Guard:
+    """To the newest revision, in the transaction that the connection is in, with the partitions of the months to come
+    and the rights of the application's role (`role`: the one that a setting names).
+
+    Raises `errors.SchemaTooNew`; `errors.ConfigurationError` where the named role does not do.
+    """
+    alone(connection)
     config = configuration(connection)
     known = {script.revision for script in alembic.script.ScriptDirectory.from_config(config).walk_revisions()}
     if unknown := sorted(set(_context(connection).get_current_heads()) - known):
@@ -65,6 +66,16 @@ def upgrade(connection: sa.Connection) -> None:
             "Watchkeeper has used it. Run that version, or give this one a database of its own."
         )
     alembic.command.upgrade(config, "head")
+    partitions.ahead(connection)
+    return roles.prepare(connection, role)
+
+
+def alone(connection: sa.Connection) -> None:
+    """No other transaction changes the schema until this one ends."""
+    connection.execute(querying.UNHURRIED)
+    _limit(connection, WAIT, WAIT)
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _LOCK})
+    _limit(connection, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
 
 
 def missing(connection: sa.Connection) -> list[str]:

@@ -6,7 +6,7 @@ That the audit trail only grows is a trigger of the first migration. Times are a
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
@@ -176,6 +176,7 @@ class Incident(Table, table=True):
     previous_id: int | None = _field(columns.reference("incident.id", nullable=True))
     flapping: bool = _field(columns.flag())
     diagnosis_wanted: bool = _field(columns.flag())
+    asked_by: str = _field(columns.text(""))
     diagnosis_owner: str = _field(columns.text(""))
     diagnosis_lease_until: datetime | None = _field(columns.moment(nullable=True))
 
@@ -216,6 +217,7 @@ class Proposal(Table, table=True):
         columns.one_of("risk", model.RiskTier),
         columns.one_of("state", proposals.State),
         sa.CheckConstraint("(kind = 'undo') = (undo_of IS NOT NULL)", name="undo"),
+        sa.CheckConstraint("approvals >= 1", name="approvals"),
         sa.Index(
             "uq_proposal_open_remedy",
             "incident_id",
@@ -250,12 +252,18 @@ class Proposal(Table, table=True):
     expires_at: datetime = _field(columns.moment())
     moved_at: datetime = _field(columns.moment())
     """When it came into its present state."""
+    proposer: str = _field(columns.text(""))
+    rule: str = _field(columns.text(""))
+    tier_reasons: tuple[str, ...] = _field(columns.coded(tuple[str, ...], default="[]"))
+    approvals: int = _field(columns.number(1))
+    reason_required: bool = _field(columns.flag())
 
 
 class Decision(Table, table=True):
     __table_args__ = (
         columns.one_of("verdict", Literal["approve", "reject"]),
-        sa.UniqueConstraint("proposal_id", "user_id"),
+        # Once each: who approved first and then thinks better of it may still reject.
+        sa.UniqueConstraint("proposal_id", "user_id", "verdict"),
     )
     id: int = _field(columns.key())
     proposal_id: int = _field(columns.reference("proposal.id"))
@@ -291,7 +299,8 @@ class Execution(Table, table=True):
 
 class Verification(Table, table=True):
     __table_args__ = (
-        columns.one_of("status", Literal["pending", "verified", "not-verified"]),
+        columns.one_of("status", proposals.Check),
+        columns.one_of("severity_before", Literal["", "P1", "P2", "P3"]),
         sa.CheckConstraint("(status = 'pending') = (finished_at IS NULL)", name="finished"),
         sa.Index("ix_verification_pending", "lease_until", postgresql_where=sa.text("status = 'pending'")),
         sa.Index(None, "finished_at"),
@@ -305,6 +314,11 @@ class Verification(Table, table=True):
     owner: str = _field(columns.text(""))
     lease_until: datetime | None = _field(columns.moment(nullable=True))
     looked_at: datetime | None = _field(columns.moment(nullable=True))
+    ready_before: int | None = _field(columns.number(nullable=True))
+    severity_before: str = _field(columns.text(""))
+    """Of the incident, right before the write; empty where it is not known."""
+    no_undo: str = _field(columns.text(""))
+    came_back_at: datetime | None = _field(columns.moment(nullable=True))
 
 
 class Report(Table, table=True):
@@ -365,12 +379,17 @@ class Lease(Table, table=True):
 
 
 class Audit(Table, table=True):
-    """Append-only: a trigger refuses every change of a row, and the chain of hashes tells of one made regardless."""
+    """Append-only: a trigger refuses every change of a row, and the chain of hashes tells of one made regardless.
+
+    Partitioned by month, so that the key must name the month and does not keep (chain, seq) unique from month to month:
+    the lock of the chain's head does, and `trail.verify` counts.
+    """
 
     __table_args__ = (
         sa.Index(None, "incident_id", postgresql_where=sa.text("incident_id IS NOT NULL")),
         sa.Index(None, "actor", "at"),
         sa.Index(None, "at"),
+        {"postgresql_partition_by": "RANGE (month)"},
     )
     chain: str = _field(sa.Column(columns.Text, primary_key=True))
     seq: int = _field(sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
@@ -382,12 +401,31 @@ class Audit(Table, table=True):
     data: Mapping[str, Any] = _field(sa.Column(columns.Verbatim, nullable=False))
     previous: str = _field(columns.text())
     hash: str = _field(columns.text())
+    month: date = _field(columns.month(primary_key=True))
+    """When the server recorded it: not before the entry before it. Says where it lies, and is no part of the hash."""
 
 
 class AuditHead(Table, table=True):
-    """The end of each chain; its row is locked by who appends."""
+    """The end of each chain; its row is locked by who appends. It goes forward only: a trigger refuses the rest."""
 
     __tablename__ = "audit_head"
     chain: str = _field(sa.Column(columns.Text, primary_key=True))
     seq: int = _field(columns.number())
     hash: str = _field(columns.text())
+    month: date = _field(columns.month())
+    """Of its last entry."""
+
+
+class AuditAnchor(Table, table=True):
+    """What a chain goes on from where its oldest months were pruned. Append-only."""
+
+    __tablename__ = "audit_anchor"
+    chain: str = _field(sa.Column(columns.Text, primary_key=True))
+    seq: int = _field(sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
+    """The last entry that was dropped, and its hash."""
+    hash: str = _field(columns.text())
+    entries: int = _field(columns.number())
+    """How many were dropped with it."""
+    before: date = _field(sa.Column(sa.Date, nullable=False))
+    pruned_at: datetime = _field(columns.moment())
+    pruned_by: str = _field(columns.text())

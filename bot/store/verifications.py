@@ -23,6 +23,9 @@ def value(row: querying.Row) -> proposals.Verification:
         finished_at=row.finished_at,
         owner=row.owner,
         lease_until=row.lease_until,
+        before=proposals.Before(row.ready_before, row.severity_before or None),
+        no_undo=row.no_undo,
+        came_back_at=row.came_back_at,
     )
 
 
@@ -30,12 +33,22 @@ class Verifications:
     def __init__(self, queries: querying.Queries) -> None:
         self._queries = queries
 
-    async def start(self, proposal_id: int, now: datetime) -> None:
+    async def start(self, proposal_id: int, now: datetime, before: proposals.Before = proposals.UNMEASURED) -> None:
         await self._queries.count(
             postgresql.insert(TABLE)
-            .values(proposal_id=proposal_id, status="pending", started_at=now)
+            .values(
+                proposal_id=proposal_id,
+                status="pending",
+                started_at=now,
+                ready_before=before.ready,
+                severity_before=before.severity or "",
+            )
             .on_conflict_do_nothing()
         )
+
+    async def came_back(self, proposal_id: int, now: datetime) -> None:
+        first = (TABLE.c.proposal_id == proposal_id, TABLE.c.status == "verified", TABLE.c.came_back_at.is_(None))
+        await self._queries.count(sa.update(TABLE).where(*first).values(came_back_at=now))
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Verification | None:
         free = sa.or_(TABLE.c.lease_until.is_(None), TABLE.c.lease_until <= now)
@@ -68,5 +81,6 @@ class Verifications:
             progress=changed.progress,
             reason=changed.reason,
             finished_at=changed.finished_at,
+            no_undo=changed.no_undo,
         )
         return await self._queries.count(kept) == 1

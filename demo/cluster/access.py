@@ -6,8 +6,9 @@ https://kubernetes.io/docs/reference/access-authn-authz/authorization/ .
 """
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from demo.cluster.errors import ApiError, Cause, bad_request, forbidden, forbidden_path, invalid, unauthorized
 from demo.cluster.objects import Object
@@ -78,14 +79,33 @@ WRITER = (
     PolicyRule(("apps",), ("deployments", "statefulsets", "daemonsets"), ("patch",)),
     PolicyRule(("apps",), ("deployments/scale", "statefulsets/scale"), ("patch",)),
     PolicyRule(("",), ("pods",), ("delete",)),
+    PolicyRule(("",), ("pods/eviction",), ("create",)),
+    PolicyRule(("autoscaling",), ("horizontalpodautoscalers",), ("get", "patch")),
     PolicyRule(("apps",), ("deployments", "statefulsets", "daemonsets"), ("get",)),
     PolicyRule(("",), ("pods", "namespaces"), ("get",)),
     PolicyRule(("apps",), ("replicasets",), ("get", "list")),
+    PolicyRule(("apps",), ("controllerrevisions",), ("list",)),
     PolicyRule(("",), ("pods",), ("list",)),
     PolicyRule(("policy",), ("poddisruptionbudgets",), ("list",)),
     PolicyRule(("autoscaling",), ("horizontalpodautoscalers",), ("list",)),
 )
 """The ClusterRole watchkeeper-writer of deploy/rbac.yaml."""
+OPTIONAL: Mapping[str, tuple[PolicyRule, ...]] = MappingProxyType(
+    {
+        "watchkeeper-writer-jobs": (
+            PolicyRule(("batch",), ("cronjobs",), ("get", "patch")),
+            PolicyRule(("batch",), ("jobs",), ("get", "list", "create", "delete")),
+        ),
+        "watchkeeper-writer-nodes": (PolicyRule(("",), ("nodes",), ("get", "patch")),),
+        "watchkeeper-writer-finalizers": (
+            PolicyRule(("",), ("pods", "persistentvolumeclaims", "services"), ("get", "patch")),
+            PolicyRule(("apps",), ("replicasets",), ("patch",)),
+            PolicyRule(("batch",), ("jobs", "cronjobs"), ("get", "patch")),
+            PolicyRule(("networking.k8s.io",), ("ingresses",), ("get", "patch")),
+        ),
+    }
+)
+"""The ClusterRoles of deploy/rbac.yaml that nobody has until an administrator binds them (`Access.bind`)."""
 _ADMIN = (PolicyRule(("*",), ("*",), ("*",)), PolicyRule((), (), ("*",), ("*",)))
 _PUBLIC = ("/livez", "/readyz", "/healthz", "/version", "/version/")
 _DISCOVERY = (*_PUBLIC, "/openapi", "/openapi/*", "/api", "/api/*", "/apis", "/apis/*")
@@ -185,6 +205,11 @@ class Access:
             rule = PolicyRule((group,), (resource,), (verb,))
             given = Binding(f"{user}-more", (rule,), f'User "{user}"', namespace or "")
             self.bindings.setdefault(user, []).append(given)
+
+    def bind(self, user: str, role: str, namespace: str = "") -> None:
+        """Give a user one of the optional roles: everywhere, or in one namespace. KeyError for another role."""
+        given = Binding(role, OPTIONAL[role], f'User "{user}"', namespace)
+        self.bindings.setdefault(user, []).append(given)
 
     def _held(self, user: str, namespace: str) -> Iterator[Binding]:
         yield _EVERYBODY

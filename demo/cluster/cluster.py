@@ -229,6 +229,10 @@ class SimulatedCluster:
         """Give a right to a user, or give it back."""
         self.access.allow(user, verb, resource, namespace)
 
+    def bind(self, user: str, role: str, namespace: str = "") -> None:
+        """Give a user one of the optional roles of deploy/rbac.yaml: `bind('writer', 'watchkeeper-writer-jobs')`."""
+        self.access.bind(user, role, namespace)
+
     def deny_admission(
         self, predicate: Predicate, message: str, *, webhook: str = "policy.example.com", code: int = 403
     ) -> None:

@@ -8,22 +8,39 @@ PodDisruptionBudgets, as an eviction would, so a budget without headroom is a pr
 from collections.abc import Sequence
 from datetime import datetime
 
-from k8s import fields, model, objects, targets, workloads
-
-CONTROLLERS = ("ReplicaSet", "StatefulSet", "DaemonSet")
-"""A Job's pod is work in progress that counts against its retries, so it is left alone."""
-WORKLOADS = ("Deployment", *CONTROLLERS)
+from k8s import fields, members, model, targets, workloads
 
 
-class DeletePod:
+class DeletePod(model.Remedy):
     name = "delete-pod"
+    action = model.DeletePod
+    kinds = members.WORKLOADS
+    never = "A pod that nothing would put back (static, bare, of a Job), or one whose new copy meets the same cause."
+    check = "replaced"
+    writes = "delete"
+
+    def objects(self, kind: str) -> tuple[str, ...]:
+        del kind
+        return ("Pod",)
+
+    def fault(self, action: model.DeletePod) -> tuple[str, str] | None:
+        return members.fault(action)
+
+    def words(self, action: model.DeletePod) -> tuple[str, ...]:
+        return ("delete", targets.slashed(action.pod))
+
+    def shaped(self, operation: model.Operation, action: model.DeletePod) -> bool:
+        return operation.verb == "delete" and operation.body is None and operation.target.kind == action.pod.kind
+
+    def needs(self, action: model.DeletePod) -> model.Needs:
+        return model.Needs(action.pod, owner=action.workload)
 
     def problems(self, action: model.DeletePod, target: model.Target) -> Sequence[str]:
         pod = target.object
         found = targets.faults(action.pod, pod, ("Pod",), "deleted to be replaced")
         if found or pod is None:
             return found
-        found = _ownership_faults(action, pod, target)
+        found = members.ownership_faults(action, pod, target)
         if workloads.pod_ready(pod):
             found += [
                 f"Pod {action.pod.short} is ready, and PodDisruptionBudget {name} allows no disruption now."
@@ -35,56 +52,22 @@ class DeletePod:
         del now  # nothing that is written carries the time
         pod = target.object or {}
         ref = targets.workload_ref(action.pod, pod)
-        controller = fields.controller(pod)
-        ready = workloads.pod_ready(pod)
         owner = f"{action.workload.kind} {action.workload.short}"
-        state = "ready" if ready else "not ready"
+        state = "ready" if workloads.pod_ready(pod) else "not ready"
         return model.Plan(
             action=action,
             operations=(model.Operation("delete", ref),),
-            pins={"uid": ref.uid, "owner": controller.uid if controller else ""},
+            pins=members.pins(ref, pod),
             kubectl="",
             summary=f"Deletes pod {ref.name}, which is {state} now; {owner} puts a new one in its place.",
-            blast=targets.blast(target, target.owner or {}, action.workload.kind, pods=1, note=_note(action, pod)),
-            risk="medium" if ready or action.workload.kind == "StatefulSet" else "low",
+            blast=targets.blast(
+                target, target.owner or {}, action.workload.kind, pods=1, note=members.note(action, pod)
+            ),
+            risk=members.risk(action, pod),
             inverse=None,
-            irreversible="The pod and what it holds in memory and in emptyDir volumes are gone.",
+            irreversible=members.LOST,
         )
 
     def applied(self, action: model.DeletePod, operations: Sequence[model.Operation], target: model.Target) -> bool:
-        """Gone, replaced by a namesake (a StatefulSet's pod keeps its name), or on its way out."""
-        pod = target.object
-        return (
-            pod is None
-            or fields.deleting(pod)
-            or fields.uid(pod) not in {action.pod.uid, *(op.target.uid for op in operations)}
-        )
-
-
-def _ownership_faults(action: model.DeletePod, pod: model.Json, target: model.Target) -> list[str]:
-    controller = fields.controller(pod)
-    if objects.MIRROR in fields.annotations(pod) or (controller is not None and controller.kind == "Node"):
-        return [f"Pod {action.pod.short} is a static pod of its node: deleting it does not restart it."]
-    if controller is None:
-        return [f"Pod {action.pod.short} has no controller: nothing would put a new one in its place."]
-    if controller.kind not in CONTROLLERS:
-        return [f"Pod {action.pod.short} belongs to a {controller.kind}, whose pods are not deleted from here."]
-    owner = target.owner
-    if owner is None or action.workload.kind not in WORKLOADS:
-        return [f"The workload of pod {action.pod.short} is gone: nothing would put a new one in its place."]
-    if action.workload.uid and action.workload.uid != fields.uid(owner):
-        return [f"{action.workload.kind} {action.workload.short} was created anew since this was worked out."]
-    if not workloads.belongs(pod, owner, action.workload.kind, target.replicasets):
-        return [f"Pod {action.pod.short} is not a pod of {action.workload.kind} {action.workload.short}."]
-    if fields.deleting(owner) or workloads.desired(owner, action.workload.kind) == 0:
-        return [f"{action.workload.kind} {action.workload.short} is going away, so no new pod would come."]
-    return []
-
-
-def _note(action: model.DeletePod, pod: model.Json) -> str:
-    node = fields.text(pod, "spec", "nodeName")
-    if action.workload.kind == "DaemonSet" and node:
-        return f"The new pod will run on the same node, {node}: this does not help where the node is the cause."
-    if action.workload.kind == "StatefulSet":
-        return "The new pod has the same name and volumes, and comes only when the old one has wholly ended."
-    return ""
+        """Gone, replaced, or on its way out."""
+        return members.replaced(action, operations, target) or fields.deleting(target.object)

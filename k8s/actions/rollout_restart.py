@@ -10,10 +10,25 @@ from datetime import UTC, datetime
 from k8s import fields, model, targets, workloads
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+_STAMP = ("spec", "template", "metadata", "annotations", workloads.RESTARTED_AT)
 
 
-class RolloutRestart:
+class RolloutRestart(model.Remedy):
     name = "rollout-restart"
+    action = model.RolloutRestart
+    kinds = KINDS
+    never = "A cause that a new pod meets again: a bad image, a missing key, a wrong template."
+    check = "rollout"
+
+    def words(self, action: model.RolloutRestart) -> tuple[str, ...]:
+        return ("rollout", "restart", targets.slashed(action.workload))
+
+    def shaped(self, operation: model.Operation, action: model.RolloutRestart) -> bool:
+        del action
+        stamp = fields.text(operation.body, *_STAMP)
+        body = {"spec": {"template": {"metadata": {"annotations": {workloads.RESTARTED_AT: stamp}}}}}
+        merge = (operation.verb, operation.patch_type) == ("patch", "merge")
+        return merge and bool(stamp) and operation.body == body
 
     def problems(self, action: model.RolloutRestart, target: model.Target) -> Sequence[str]:
         ref, obj = action.workload, target.object
@@ -22,10 +37,7 @@ class RolloutRestart:
             return found
         if workloads.desired(obj, ref.kind) == 0:
             found.append(f"{ref.kind} {ref.short} has no pods to restart.")
-        partition = _partition(obj, ref.kind)
-        if partition and partition >= workloads.desired(obj, ref.kind):
-            found.append(f"{ref.kind} {ref.short} has partition {partition}: none of its pods would be restarted.")
-        return [*found, *targets.replacement_faults(ref, obj)]
+        return [*found, *targets.staging_faults(ref, obj), *targets.replacement_faults(ref, obj)]
 
     def plan(self, action: model.RolloutRestart, target: model.Target, now: datetime) -> model.Plan:
         """`now` becomes the annotation's value, in UTC with seconds, so the same plan can be made again later."""
@@ -33,7 +45,7 @@ class RolloutRestart:
         ref = targets.workload_ref(action.workload, obj)
         stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         body: model.Json = {"spec": {"template": {"metadata": {"annotations": {workloads.RESTARTED_AT: stamp}}}}}
-        pods = max(0, workloads.desired(obj, kind) - _partition(obj, kind))
+        pods = targets.replaced(obj, kind)
         return model.Plan(
             action=action,
             operations=(model.Operation("patch", ref, "merge", body),),
@@ -44,7 +56,7 @@ class RolloutRestart:
             },
             kubectl="",
             summary=f"Restarts {targets.counted(pods)} of {kind} {ref.short}: {workloads.pace(obj, kind)}.",
-            blast=targets.blast(target, obj, kind, pods=pods, note=_note(obj, kind)),
+            blast=targets.blast(target, obj, kind, pods=pods, note=targets.outage(obj, kind)),
             risk=_risk(obj, kind),
             inverse=None,
             irreversible="The pods that it replaces are gone; nothing else changes that could be put back.",
@@ -53,14 +65,9 @@ class RolloutRestart:
     def applied(
         self, action: model.RolloutRestart, operations: Sequence[model.Operation], target: model.Target
     ) -> bool:
-        path = ("spec", "template", "metadata", "annotations", workloads.RESTARTED_AT)
-        wanted = {(op.target.uid, fields.text(op.body, *path)) for op in operations if op.target.same(action.workload)}
-        return wanted == {(fields.uid(target.object), fields.text(target.object, *path))}
-
-
-def _partition(obj: model.Json, kind: str) -> int:
-    """Ordinals below it keep the old template: a staged rollout of a StatefulSet."""
-    return fields.count(obj, "spec", "updateStrategy", "rollingUpdate", "partition") if kind == "StatefulSet" else 0
+        here = [op for op in operations if op.target.same(action.workload)]
+        wanted = {(op.target.uid, fields.text(op.body, *_STAMP)) for op in here}
+        return wanted == {(fields.uid(target.object), fields.text(target.object, *_STAMP))}
 
 
 def _risk(obj: model.Json, kind: str) -> model.RiskTier:
@@ -69,11 +76,3 @@ def _risk(obj: model.Json, kind: str) -> model.RiskTier:
     wanted = workloads.desired(obj, kind)
     gentle = workloads.unavailable_at_once(obj, kind) < wanted
     return "low" if kind == "Deployment" and wanted > 1 and gentle else "medium"
-
-
-def _note(obj: model.Json, kind: str) -> str:
-    if workloads.ready(obj, kind) == 0:
-        return "Nothing is ready now, so nothing is lost."
-    if workloads.unavailable_at_once(obj, kind) >= workloads.desired(obj, kind):
-        return "For a while no pod will be ready."
-    return ""

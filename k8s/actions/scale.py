@@ -10,10 +10,34 @@ from datetime import datetime
 from k8s import fields, model, targets, workloads
 
 KINDS = ("Deployment", "StatefulSet")
+_MOST = 2**31 - 1
+"""The API's int32."""
 
 
-class Scale:
+class Scale(model.Remedy):
     name = "scale"
+    action = model.Scale
+    kinds = KINDS
+    never = "Stopping a service (0 replicas), or a workload whose replicas a HorizontalPodAutoscaler sets."
+    check = "replicas"
+    writes = "scale"
+
+    def fault(self, action: model.Scale) -> tuple[str, str] | None:
+        if not 0 <= action.replicas <= _MOST:
+            return "replicas", f"{action.replicas} is no number of replicas"
+        return None
+
+    def words(self, action: model.Scale) -> tuple[str, ...]:
+        return ("scale", targets.slashed(action.workload), f"--replicas={action.replicas}")
+
+    def shaped(self, operation: model.Operation, action: model.Scale) -> bool:
+        return operation.verb == "scale" and operation.body == {"spec": {"replicas": action.replicas}}
+
+    def overridden(self, action: model.Scale, target: model.Target) -> str:
+        replicas = workloads.desired(target.object or {}, action.workload.kind)
+        if replicas == action.replicas:
+            return ""
+        return f"{action.workload.short} was set to {targets.counted(replicas, 'replica')} since."
 
     def problems(self, action: model.Scale, target: model.Target) -> Sequence[str]:
         ref, obj = action.workload, target.object

@@ -9,7 +9,7 @@
     ├── Conflict             409: a precondition (uid, resourceVersion) did not hold
     ├── Gone                 410: a list's continue token is too old
     ├── Rejected             400, 413, 415, 422, and an admission plugin's 403
-    ├── Throttled            429
+    ├── Throttled            429, but of an eviction that a disruption budget forbids: that is Rejected
     ├── ServerFault          5xx
     └── Malformed            an answer that is not what the API promises
 
@@ -118,8 +118,14 @@ class _ListMeta(msgspec.Struct, rename="camel"):
     continue_: str | None = msgspec.field(name="continue", default=None)
 
 
+class _Cause(msgspec.Struct, rename="camel"):
+    reason: str | None = None
+    message: str | None = None
+
+
 class _Details(msgspec.Struct, rename="camel"):
     retry_after_seconds: float | None = None
+    causes: list[_Cause] | None = None
 
 
 class _Status(msgspec.Struct, rename="camel"):
@@ -150,6 +156,15 @@ def _seconds(headers: Mapping[str, str], status: _Status) -> float:
     return 1.0
 
 
+def _held(status: _Status) -> str:
+    """Which disruption budget forbids an eviction, in the server's words; empty where none is the reason.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/#how-api-initiated-eviction-works
+    """
+    causes = (status.details.causes if status.details is not None else None) or []
+    return " ".join(cause.message or "" for cause in causes if cause.reason == "DisruptionBudget").strip()
+
+
 def from_answer(what: str, code: int, body: bytes, headers: Mapping[str, str]) -> ClusterError:
     """The error for an answer whose HTTP status is not 2xx."""
     status = _parsed(body)
@@ -166,6 +181,8 @@ def from_answer(what: str, code: int, body: bytes, headers: Mapping[str, str]) -
         return Forbidden(what, message) if by_rules else Rejected(what, message)
     if code == 410:
         return Gone(what, message, resume=(status.metadata.continue_ or "") if status.metadata else "")
+    if code == 429 and (held := _held(status)):
+        return Rejected(what, f"{message.rstrip('.')}. {held}"[:_MESSAGE_CAP])
     if code == 429:
         return Throttled(what, message, retry_after=_seconds(headers, status))
     if code >= 500:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from k8s import model
+from k8s import fields, model, names, remedies
 from k8s.client import connection, discovering, errors, resources, selectors
 
 PAGE = 500
@@ -41,6 +41,8 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 _REFINING = ("poddisruptionbudgets", "horizontalpodautoscalers")
 """Lists that a verdict asks, and that an identity may lack."""
+
+_WITH_REVISIONS = ("StatefulSet", "DaemonSet")
 
 _OPTIONAL = (errors.Forbidden, errors.NotFound)
 
@@ -266,19 +268,20 @@ class Reader:
 
         A pod that is gone leaves its workload, whose pods tell whether it was replaced.
         """
-        match action:
-            case model.DeletePod(pod=pod, workload=workload):
-                found, owner = await self._get_or_none(pod), await self._get_or_none(workload)
-                ref, top = pod, owner
-            case _:
-                found, owner = await self._get_or_none(action.workload), None
-                ref, top = action.workload, found
+        needs = remedies.remedy_for(action).needs(action)
+        found, ref = await self._get_or_none(needs.object), needs.object
+        owner = None if needs.owner is None else await self._get_or_none(needs.owner)
+        top = found if needs.owner is None else owner
         if found is None and top is None:
             return model.Target(ref=ref, object=None, read_at=self._now(), owner=owner)
         space = ref.namespace
-        replicasets, pods = await self._members(top, space) if top is not None else ((), ())
+        replicasets, pods = await self._members(top, space) if top is not None and needs.members else ((), ())
         labels = _pod_labels(top or found or {})
-        budgets, autoscalers = [await self._list_optional(kind, space) for kind in _REFINING]
+        # What is in no namespace has neither budgets nor autoscalers.
+        budgets, autoscalers = [await self._list_optional(kind, space) if space else [] for kind in _REFINING]
+        extras = [await self._get_or_none(each) for each in needs.extras]
+        if needs.made and found is not None:
+            extras += await self.list_json("jobs", space, f"{names.MADE_FROM}={_uid(found)}")
         return model.Target(
             ref=ref if found is None else model.ResourceRef(ref.kind, space, ref.name, _uid(found)),
             object=found,
@@ -290,10 +293,12 @@ class Reader:
                 each for each in budgets or () if selectors.matches((each.get("spec") or {}).get("selector"), labels)
             ),
             autoscalers=tuple(each for each in autoscalers or () if top is not None and _scales(each, top)),
-            namespace=await self._namespace(space),
+            namespace=await self._namespace(space) if space else None,
             unread=tuple(
                 kind for kind, listed in zip(_REFINING, (budgets, autoscalers), strict=True) if listed is None
             ),
+            revisions=await self._revisions(top, space) if top is not None and needs.revisions else (),
+            extras=tuple(each for each in extras if each is not None),
         )
 
     async def _members(
@@ -312,6 +317,14 @@ class Reader:
             owners = {_uid(each) for each in replicasets}
         pods = _owned(await self.list_json("pods", namespace, query), owners)
         return tuple(replicasets), tuple(pods)
+
+    async def _revisions(self, workload: model.Json, namespace: str) -> tuple[model.Json, ...]:
+        """The ControllerRevisions of a StatefulSet or DaemonSet, by ascending revision. They have its pods' labels."""
+        selector = (workload.get("spec") or {}).get("selector")
+        if workload.get("kind") not in _WITH_REVISIONS or not isinstance(selector, dict):
+            return ()
+        listed = await self.list_json("controllerrevisions", namespace, selectors.query(selector))
+        return tuple(sorted(_owned(listed, {_uid(workload)}), key=lambda each: fields.count(each, "revision")))
 
     async def _get_or_none(self, ref: model.ResourceRef) -> model.Json | None:
         try:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from k8s import model
+from k8s import fields, model, remedies
 from k8s.client import resources
 
 _SAID = re.compile(
@@ -40,20 +40,41 @@ def needed(action: model.Action, operations: Sequence[model.Operation]) -> tuple
 
     What only refines a verdict (budgets, autoscalers, the namespace's marks) is not among them.
     """
+    needs = remedies.remedy_for(action).needs(action)
+    space, top = needs.object.namespace, needs.owner or needs.object
     found = [_writing(op) for op in operations]
-    target = action.pod if isinstance(action, model.DeletePod) else action.workload
-    found += [_reading("get", target.kind, target.namespace)]
-    found += [_reading("get", action.workload.kind, target.namespace), _reading("list", "Pod", target.namespace)]
-    if action.workload.kind == "Deployment":
-        found.append(_reading("list", "ReplicaSet", target.namespace))
+    found += [_reading("get", ref.kind, ref.namespace) for ref in (needs.object, top)]
+    if needs.members:
+        found.append(_reading("list", "Pod", space))
+    if needs.members and top.kind == "Deployment":
+        found.append(_reading("list", "ReplicaSet", space))
+    if needs.revisions and top.kind != "Deployment":
+        found.append(_reading("list", "ControllerRevision", space))
+    if needs.made:
+        found.append(_reading("list", "Job", space))
+    found += [_reading("get", ref.kind, ref.namespace) for ref in needs.extras]
     return tuple(dict.fromkeys(found))
+
+
+def refining(action: model.Action) -> tuple[Right, ...]:
+    """What is read besides, where it may be: a verdict knows less without it, and nothing is refused."""
+    space = remedies.remedy_for(action).needs(action).object.namespace
+    if not space:
+        return ()
+    listed = [_reading("list", kind, space) for kind in ("PodDisruptionBudget", "HorizontalPodAutoscaler")]
+    return (*listed, _reading("get", "Namespace", space))
 
 
 def _writing(op: model.Operation) -> Right:
     resource = resources.named(op.target.kind)
     if op.verb == "scale":
         return Right("patch", f"{resource.plural}/scale", resource.group, op.target.namespace)
-    return Right(op.verb, resource.plural, resource.group, op.target.namespace)
+    if op.verb == "evict":
+        return Right("create", f"{resource.plural}/eviction", resource.group, op.target.namespace)
+    if op.verb == "create":
+        made = resources.named(fields.text(op.body, "kind"))
+        return Right("create", made.plural, made.group, op.target.namespace)
+    return Right(op.verb.removeprefix("force-"), resource.plural, resource.group, op.target.namespace)
 
 
 def _reading(verb: str, kind: str, namespace: str) -> Right:
@@ -70,9 +91,9 @@ def refused(message: str) -> Right | None:
 
 
 def missing(lacking: Sequence[Right]) -> str:
-    """One sentence of what the writing identity may not do; rights of one namespace."""
+    """One sentence of what the writing identity may not do."""
     *most, last = map(str, lacking)
     what = f"{', '.join(most)} or {last}" if most else last
-    namespace = lacking[0].namespace
-    where = f"in namespace {namespace}" if namespace else "in the cluster"
+    namespaces = sorted({right.namespace for right in lacking} - {""})
+    where = f"in namespace {', '.join(namespaces)}" if namespaces else "in the cluster"
     return f"The bot's writing identity may not {what} {where}."

@@ -34,17 +34,21 @@ class Writer:
         `dry_run` goes through admission and validation without being stored. Raises Conflict where uid or
         resourceVersion do not hold, Rejected and Forbidden where the server says no; after Unreachable (with `sent`)
         and ServerFault nobody knows whether it was written. Raises ValueError for an operation without a uid or a
-        sensible body: such a one was never judged.
+        sensible body: such a one was never judged. A creation is bound to no version: its name is what is new.
         """
         if not op.target.uid:
             raise ValueError(f"{op.verb} without the uid of {op.target}")
-        query = [("fieldManager", FIELD_MANAGER)] if op.verb != "delete" else []
+        query = [("fieldManager", FIELD_MANAGER)] if op.verb in ("patch", "scale", "create") else []
         query += [("dryRun", "All")] if dry_run else []
         what = f"{'try to ' if dry_run else ''}{op.verb} {op.target.kind} {op.target.short}"
         request = _request(op, what, query, resource_version)
         body = await self._connection.send(request)
         async with errors.translated(what):
-            return connection.as_json(body)
+            answer = connection.as_json(body)
+        if answer.get("kind") == "Status" and answer.get("status") == "Failure":
+            # An eviction that asks two budgets is refused in the body of a 201.
+            raise errors.Rejected(what, str(answer.get("message") or "the server refused it"))
+        return answer
 
 
 def _request(
@@ -61,15 +65,37 @@ def _request(
         case ("scale", None, dict()):
             path = resources.path_of(ref, "scale")
             return connection.Request(what, "PATCH", path, query, _pinned(body, ref, resource_version), _MERGE)
-        case ("delete", None, None):
-            preconditions = {"uid": ref.uid} | ({"resourceVersion": resource_version} if resource_version else {})
-            options: model.Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
-            if ("dryRun", "All") in query:
-                # Where a body has the options, the server ignores those of the query: without this the pod would go.
-                options["dryRun"] = ["All"]
+        case ("delete" | "force-delete", None, None):
+            options = _options(ref, query, resource_version)
+            if op.verb == "force-delete":
+                options["gracePeriodSeconds"] = 0
+            if ref.kind != "Pod":
+                # Of a Job the server's own default leaves the pods behind.
+                options["propagationPolicy"] = "Background"
             return connection.Request(what, "DELETE", resources.path_of(ref), query, options)
+        case ("evict", None, None):
+            # https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+            eviction: model.Json = {
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": {"name": ref.name, "namespace": ref.namespace},
+                "deleteOptions": _options(ref, query, resource_version),
+            }
+            return connection.Request(what, "POST", resources.path_of(ref, "eviction"), query, eviction)
+        case ("create", None, {"kind": str(kind), "metadata": {"name": str(), "namespace": ref.namespace}}):
+            path = resources.named(kind).path(ref.namespace)
+            return connection.Request(what, "POST", path, query, body)
         case _:
             raise ValueError(f"not a well-formed operation: {op.verb}/{op.patch_type} on {ref}")
+
+
+def _options(ref: model.ResourceRef, query: list[tuple[str, str]], resource_version: str | None) -> model.Json:
+    preconditions = {"uid": ref.uid} | ({"resourceVersion": resource_version} if resource_version else {})
+    options: model.Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+    if ("dryRun", "All") in query:
+        # Where a body has the options, the server ignores those of the query: without this the pod would go.
+        options["dryRun"] = ["All"]
+    return options
 
 
 def _pinned(body: dict[str, Any], ref: model.ResourceRef, resource_version: str | None) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def _finding(
         pod,
         index,
         since=symptoms.crashing_since(pod, container, index, now),
+        last=symptoms.last_end(container),
         message=f"{container.title} of pod {pod.metadata.name} keeps {'restarting' if probe else 'crashing'}: {why}.",
         cause=f"{container.name} {probe} probe" if probe else containers.end_cause(container),
         container=container,

@@ -35,6 +35,7 @@ def detect(snapshot: model.Snapshot, index: model.Index) -> Iterator[model.Findi
                     pod,
                     index,
                     since=symptoms.earliest(now, *(containers.moment_of(kill) for kill in kills)),
+                    last=containers.moment_of(kills[0]),
                     message=_message(pod, container),
                     cause=f"{container.name} out of memory",
                     container=container,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot import commands, errors
 from bot.domain import watches
+from k8s import policy_words
 
 
 def test_nothing_typed_is_help() -> None:
@@ -208,3 +209,26 @@ def test_no_text_whatever_changes_kinds_into_anything_but_kinds_or_a_sentence(te
 def test_what_a_watch_tells_of_its_kinds_is_read_as_the_same_kinds() -> None:
     said = watches.Kinds(("LogErrors",), ("JobFailed",), {"NotReady": timedelta(seconds=90)}, {"OOMKilled": "P1"})
     assert commands.kinds_of_watch(f"pay {said}") == ("pay", said, ())
+
+
+@pytest.mark.parametrize(
+    ("typed", "place"),
+    [
+        ("", policy_words.Place()),
+        ("prod-eu", policy_words.Place("prod-eu")),
+        ("prod-eu/payments scale", policy_words.Place("prod-eu", "payments", "scale")),
+        ("scale  prod-us", policy_words.Place("prod-us", "", "scale")),
+    ],
+)
+def test_what_of_the_policy_is_asked_about_is_a_place_and_an_action(typed: str, place: policy_words.Place) -> None:
+    assert commands.policy_place(typed, ("prod-eu", "prod-us")) == place
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"), [("prdo-eu/web", "prod-eu"), ("scael", "scale"), ("xyzzy", ""), ("prod-eu dev2", "")]
+)
+def test_what_is_neither_a_cluster_nor_an_action_gets_the_nearest_match(typed: str, nearest: str) -> None:
+    with pytest.raises(commands.NotUnderstood, match="is neither a cluster nor an action") as caught:
+        commands.policy_place(typed, ("prod-eu", "prod-us"))
+    assert caught.value.nearest == nearest
+    assert caught.value.usage == commands.FORMS["policy"][0]

@@ -95,6 +95,8 @@ def test_a_malformed_setting_is_not_also_told_as_missing() -> None:
         ("APPROVERS", "U0123,@ana", "entry 2 is no Slack user id"),
         ("DATABASE_URL", "sqlite:///x", "does not begin with postgresql://"),
         ("DATABASE_URL", "postgresql://a:b/c@db:5432/x", "host or port cannot be read"),
+        ("DATABASE_ROLE", "watchkeeper-app", "no plain name of a role"),
+        ("DATABASE_ROLE", "x; DROP ROLE y", "no plain name of a role"),
         ("SWEEP_SCHEDULE", "* * * *", "it has 4 parts"),
         ("SWEEP_SCHEDULE", "61 * * * *", "the minute is not within 0-59"),
         ("SWEEP_SCHEDULE", "* 24 * * *", "the hour is not within 0-23"),

@@ -1,6 +1,7 @@
 """Buttons, modals and commands where Slack or the record is slow, late or unwell: what stories cannot time."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -11,9 +12,10 @@ from bot.domain import approvals, ports
 from bot.slack import ids
 from demo import slack
 from handlers import buttons, commands, modals
+from tests.bot.flow import worlds
 from tests.handlers import holding
 
-METADATA = ids.private_metadata(ids.Rejection(1, "0" * 16, slack.ONCALL, "1.0"))
+METADATA = ids.private_metadata(ids.Pressed(1, "0" * 16, slack.ONCALL, "1.0"))
 
 
 class _Deciding(pipeline.Pipeline):
@@ -129,6 +131,110 @@ async def test_a_window_does_not_wait_for_ever(room: holding.Room, end: approval
     assert "One moment" not in str(room.slack.view(slack.ANA))
 
 
+# --- approve with a reason, edit ------------------------------------------------------------------------------------
+
+
+class _Editing(pipeline.Pipeline):
+    """Its edits come to what the test likes, when the test likes."""
+
+    def __init__(self, wired: ports.Ports, end: approvals.Edited | Exception, *, at_once: bool = True) -> None:
+        super().__init__(wired)
+        self.free = asyncio.Event()
+        self.entered: dict[str, str] = {}
+        self._end = end
+        if at_once:
+            self.free.set()
+
+    async def edit(self, press: approvals.Press, values: Mapping[str, str]) -> approvals.Edited:
+        self.entered = dict(values)
+        await self.free.wait()
+        if isinstance(self._end, Exception):
+            raise self._end
+        return self._end
+
+
+def _entered(view: dict[str, Any], metadata: str = METADATA) -> dict[str, Any]:
+    values = {
+        "wk:edit:replicas": {ids.EDIT_INPUT: {"type": "number_input", "value": "5"}},
+        "wk:edit:revision": {ids.EDIT_INPUT: {"type": "static_select", "selected_option": {"value": "2"}}},
+        "wk:edit:cpu_limit": {ids.EDIT_INPUT: {"type": "plain_text_input", "value": None}},
+    }
+    return {**view, "private_metadata": metadata, "state": {"values": values}}
+
+
+WRONG = approvals.Edited(approvals.Answer("unavailable"), {"replicas": "Too many." + "x" * 500})
+
+
+async def test_what_is_wrong_with_an_edit_is_said_at_its_field(room: holding.Room) -> None:
+    acks, editing, view = holding.Acks(), _Editing(room.replica.wired, WRONG), await room.modal(slack.ANA)
+    await modals._Listener(room.with_pipeline(editing)).edit(acks, BODY, _entered(view))
+    assert editing.entered == {"replicas": "5", "revision": "2", "cpu_limit": ""}
+    (given,) = acks.given
+    assert given["response_action"] == "errors"
+    assert given["errors"]["wk:edit:replicas"].startswith("Too many.")
+    assert len(given["errors"]["wk:edit:replicas"]) <= modals.FAULT
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(WRONG, "Too many."), (approvals.Edited(COUNTED), "It is proposed."), (KeyError("a bug"), "Something went wrong")],
+)
+async def test_a_slow_edit_is_acknowledged_in_time_and_its_window_says_what_came_of_it(
+    room: holding.Room, end: approvals.Edited | Exception, told: str
+) -> None:
+    acks, view = holding.Acks(), await room.modal(slack.ANA)
+    editing = _Editing(room.replica.wired, end, at_once=False)
+    submitting = asyncio.create_task(modals._Listener(room.with_pipeline(editing)).edit(acks, BODY, _entered(view)))
+    async with asyncio.timeout(2.8):
+        await acks.first.wait()
+    editing.free.set()
+    await submitting
+    assert told in str(room.slack.view(slack.ANA))
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (approvals.Edited(LATE), "approved by <@U0BEN>"),
+        (errors.ClusterUnavailable("prod does not answer"), "prod does not answer"),
+        (approvals.Edited(COUNTED, {"other": "No such thing."}), "No such thing."),
+    ],
+)
+async def test_an_edit_that_does_not_count_is_answered_in_its_window(
+    room: holding.Room, end: approvals.Edited | Exception, told: str
+) -> None:
+    if isinstance(end, approvals.Edited) and end.faults:
+        end = approvals.Edited(approvals.Answer("unavailable"), end.faults)
+    acks, view = holding.Acks(), await room.modal(slack.ANA)
+    await modals._Listener(room.with_pipeline(_Editing(room.replica.wired, end))).edit(acks, BODY, _entered(view))
+    assert acks.given[0]["response_action"] == "update"
+    assert told in str(acks.given[0]["view"])
+
+
+async def test_an_edit_that_counts_closes_its_window(room: holding.Room) -> None:
+    acks, view = holding.Acks(), await room.modal(slack.ANA)
+    editing = _Editing(room.replica.wired, approvals.Edited(COUNTED))
+    await modals._Listener(room.with_pipeline(editing)).edit(acks, BODY, _entered(view))
+    assert acks.given == [{}]
+
+
+async def test_a_reason_for_an_approval_that_says_nothing_is_asked_for_again(room: holding.Room) -> None:
+    acks, view = holding.Acks(), await room.modal(slack.ANA)
+    await modals._Listener(room.held).approve(acks, BODY, _submitted(view, " "))
+    assert acks.given == [{"response_action": "errors", "errors": {ids.REASON_BLOCK: "Say in a few words why."}}]
+
+
+@pytest.mark.parametrize("button", ["approve_with_reason", "edit", "reject"])
+async def test_every_window_is_opened_before_anything_is_looked_up(room: holding.Room, button: str) -> None:
+    """Of a button that means nothing: the window is there, and says so."""
+    trigger = room.slack.service.views.new_trigger(slack.ANA).id
+    body = {**BODY, "trigger_id": trigger, "actions": [{"action_id": "x", "value": "1:" + "0" * 16}]}
+    acks = holding.Acks()
+    await getattr(buttons._Listener(room.held), button)(acks, body)
+    assert acks.given == [{}]
+    assert "belongs to no proposal" in str(room.slack.view(slack.ANA))
+
+
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
@@ -172,3 +278,27 @@ async def test_a_command_is_acknowledged_before_anything_else(room: holding.Room
     assert room.told(slack.ANA) == ""
     assert room.held.running == set()
     assert doors.ANSWER_SECONDS < 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("policy", "Policy"),
+        ("policy scale", "Policy for scale"),
+        ("policy scael", "`scael` is neither a cluster nor an action here. Did you mean `scale`?"),
+    ],
+)
+async def test_the_policy_is_told_to_whoever_asks(room: holding.Room, typed: str, told: str) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def respond(**content: Any) -> _Answered:
+        said.append(content)
+        return _Answered(200)
+
+    command = {"text": typed, "user_id": slack.ANA, "channel_id": slack.ONCALL}
+    await commands._Listener(room.held).listen(holding.Acks(), command, respond)
+    (answer,) = said
+    assert answer["response_type"] == "ephemeral"
+    shown = str(answer["blocks"])
+    assert told in shown
+    assert (worlds.RULES.policy.hash[:16] in shown) == ("scael" not in typed)

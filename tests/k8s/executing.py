@@ -93,7 +93,7 @@ class World:
     async def propose(
         self, action: model.Action, policy: guardrails.Policy = POLICY, mode: guardrails.Mode = "approve"
     ) -> Proposal:
-        """Plans the action, lets the policy judge it and U1 approve it."""
+        """Plans the action, lets the policy judge it and as many of its approvers approve it as are needed."""
         target = await self.reader.read_target(action)
         assert catalogue.problems(action, target) == ()
         plan = catalogue.plan(action, target, ROUND)
@@ -112,7 +112,8 @@ class World:
             digest=verdict.digest,
             verdict=verdict,
             policy=policy,
-            approvers=("U1",) if verdict.approvals_needed else (),
+            approvers=policy.approvers[: verdict.approvals_needed],
+            reasons=dict.fromkeys(policy.approvers, "It is down."),
             now=ROUND,
             expires_at=ROUND + timedelta(minutes=30),
         )
@@ -157,14 +158,23 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, pieces: Iterable[Piece] = (), *, limits: connection.CallLimits = USUAL, speed: float = 1.0
+    folder: Path,
+    pieces: Iterable[Piece] = (),
+    *,
+    limits: connection.CallLimits = USUAL,
+    speed: float = 1.0,
+    clocked: bool = False,
 ) -> AsyncIterator[World]:
-    """A running cluster where payments/api crash-loops after a bad rollout (revision 1 was good)."""
+    """A running cluster where payments/api crash-loops after a bad rollout (revision 1 was good).
+
+    `clocked`: the reader goes by the cluster's own time, for what depends on how long something has been so.
+    """
     async with SimulatedCluster([scenarios.crash_loop(), *pieces], speed=speed) as cluster:
         access = connection.ClusterAccess("demo", cluster.write_kubeconfig(folder / "config"), "demo-writer")
         over = await connection.Connection.open(access, limits)
         try:
-            meddled_reader, meddled_writer = MeddledReader(over, now=lambda: ROUND), MeddledWriter(over)
+            now = cluster.timeline.now if clocked else lambda: ROUND
+            meddled_reader, meddled_writer = MeddledReader(over, now=now), MeddledWriter(over)
             meddled_reader.changes, meddled_writer.changes = [], []
             yield World(cluster, meddled_reader, meddled_writer)
         finally:

@@ -1,5 +1,6 @@
 """API objects as raw JSON, and targets made of them: what the tests of remedies, policy and verification start from."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -181,3 +182,50 @@ def broken_rollout(**more: Any) -> model.Target:
         ),
         **more,
     )
+
+
+def revision(
+    number: int,
+    image: str = "web:1.5",
+    *,
+    kind: str = "StatefulSet",
+    created: float = 60,
+    template: model.Json | None = None,
+    owner: str = OWNER_UID,
+) -> model.Json:
+    """A ControllerRevision; `created` in minutes before NOW. Its pods: `revision_pod`."""
+    hashed = f"h{number}"
+    return {
+        "kind": "ControllerRevision",
+        "metadata": {
+            "name": f"api-{hashed}",
+            "namespace": "payments",
+            "uid": f"cr-{number}",
+            "creationTimestamp": at(created),
+            "labels": {"app": "api", "controller-revision-hash": hashed if kind == "DaemonSet" else f"api-{hashed}"},
+            "ownerReferences": [{"kind": kind, "name": "api", "uid": owner, "controller": True}],
+        },
+        "revision": number,
+        "data": {"spec": {"template": {**(template or pod_template(image)), "$patch": "replace"}}},
+    }
+
+
+def revision_pod(number: int, name: str, *, kind: str = "StatefulSet", **made: Any) -> model.Json:
+    hashed = f"h{number}" if kind == "DaemonSet" else f"api-h{number}"
+    return pod(name, owner=(kind, OWNER_UID), uid=name, labels={"controller-revision-hash": hashed}, **made)
+
+
+def stuck(kind: str = "StatefulSet", **more: Any) -> model.Target:
+    """Revision 3 (web:1.5) does not come up, revision 2 (web:1.4) has two ready pods, revision 1 had served."""
+    status = {"updatedReplicas": 1, "updatedNumberScheduled": 1, "updateRevision": "api-h3"}
+    pods = (
+        revision_pod(2, "api-0", kind=kind),
+        revision_pod(2, "api-1", kind=kind),
+        revision_pod(3, "api-2", kind=kind, ready=False),
+    )
+    kept = (("web:1.3", 600), ("web:1.4", 300), ("web:1.5", 10))
+    revisions = tuple(
+        revision(number, image, kind=kind, created=created) for number, (image, created) in enumerate(kept, start=1)
+    )
+    found = target(workload(kind, ready=2, status=status), of=ref(kind), pods=pods, **more)
+    return replace(found, revisions=revisions)

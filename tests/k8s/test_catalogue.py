@@ -1,6 +1,7 @@
 """The catalogue: strict decoding, one remedy for each action, plans that are the same on every replica."""
 
 import copy
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from demo.cluster import patches
 from k8s import catalogue, model
 from tests.k8s import raw
+from tests.k8s.actions import examples
 
 WORKLOAD = {"kind": "Deployment", "namespace": "payments", "name": "api"}
 POD = {"kind": "Pod", "namespace": "payments", "name": "api-1"}
@@ -24,15 +26,7 @@ def test_every_action_of_the_model_has_exactly_one_remedy_of_its_name() -> None:
     assert all(remedy.name == name for name, remedy in catalogue.REMEDIES.items())
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        model.RolloutRestart(raw.API),
-        model.RolloutUndo(raw.API, 3),
-        model.DeletePod(model.ResourceRef("Pod", "payments", "api-1", "u"), raw.API),
-        model.Scale(raw.API, 3),
-    ],
-)
+@pytest.mark.parametrize("action", [each.action for each in examples.EXAMPLES.values()])
 def test_what_is_stored_is_decoded_to_the_same_action(action: model.Action) -> None:
     stored = msgspec.json.encode(action)
     assert catalogue.decode(stored) == action
@@ -50,7 +44,7 @@ def test_what_is_stored_is_decoded_to_the_same_action(action: model.Action) -> N
         ({**UNDO, "revision": 0}, "revision"),
         ({**UNDO, "revision": 2**31}, "revision"),
         ({**UNDO, "revision": "3"}, "revision"),
-        ({**UNDO, "workload": {**WORKLOAD, "kind": "StatefulSet"}}, "workload.kind"),
+        ({**UNDO, "workload": {**WORKLOAD, "kind": "Job"}}, "workload.kind"),
         ({**UNDO, "workload": {**WORKLOAD, "name": "api; rm -rf /"}}, "workload.name"),
         ({**UNDO, "workload": {**WORKLOAD, "name": ""}}, "workload.name"),
         ({**UNDO, "workload": {**WORKLOAD, "name": "../nodes/x"}}, "workload.name"),
@@ -104,7 +98,10 @@ json_values = st.recursive(
 )
 PATHS = st.lists(
     st.sampled_from(
-        ("metadata", "spec", "status", "annotations", "template", "ownerReferences", "containers", "strategy")
+        (
+            *("metadata", "spec", "status", "annotations", "template", "ownerReferences", "containers", "strategy"),
+            *("finalizers", "taints", "jobTemplate", "conditions", "active", "minReplicas", "maxReplicas", "labels"),
+        )
     ),
     min_size=1,
     max_size=3,
@@ -130,12 +127,32 @@ def test_odd_objects_make_sentences_and_never_errors(path: list[str], odd: Any, 
     pod_ref = model.ResourceRef("Pod", "payments", "api-h5-a")
     whole = raw.target(spoilt(base.object), replicasets=sets, pods=(pod,), headroom=0)
     of_pod = raw.target(pod, of=pod_ref, owner=spoilt(base.object), replicasets=sets)
-    for action, target in (
+    changed = examples.changed()
+    assert changed.object is not None
+    others = replace(
+        changed, object=spoilt(changed.object), replicasets=tuple(spoilt(each) for each in changed.replicasets)
+    )
+    stuck = raw.stuck("DaemonSet")
+    assert stuck.object is not None
+    spoilt_revisions = tuple(spoilt(each) for each in stuck.revisions)
+    daemons = replace(stuck, object=spoilt(stuck.object), revisions=spoilt_revisions, pods=(pod, *stuck.pods))
+    cases: tuple[tuple[model.Action, model.Target], ...] = (
         (model.RolloutRestart(raw.API), whole),
         (model.RolloutUndo(raw.API, 4), whole),
         (model.Scale(raw.API, replicas), whole),
         (model.DeletePod(pod_ref, raw.API), of_pod),
-    ):
+        (model.RolloutPause(raw.API), whole),
+        (model.RolloutResume(raw.API), others),
+        (model.SetImage(raw.API, "web", "web:1.4"), others),
+        (model.SetResources(raw.API, "web", memory_limit="512Mi"), others),
+        (model.SetEnv(raw.API, "web", "DB_URL", 4), others),
+        (model.UnsetEnv(raw.API, "web", "TRACE", 4), others),
+        *_others(spoilt),
+        (model.RolloutUndo(raw.ref("DaemonSet"), 2), daemons),
+        (model.SetImage(raw.ref("DaemonSet"), "web", "web:1.4"), daemons),
+    )
+    for action, target in cases:
+        assert isinstance(catalogue.remedy_for(action).overridden(action, target), str)
         found = catalogue.problems(action, target)
         assert all(sentence.endswith(".") for sentence in found)
         if not found:
@@ -143,6 +160,16 @@ def test_odd_objects_make_sentences_and_never_errors(path: list[str], odd: Any, 
             assert all(operation.target.uid for operation in plan.operations)
             assert (plan.inverse is None) == bool(plan.irreversible)
             assert not catalogue.applied(action, plan.operations, target)
+
+
+def _others(spoilt: Callable[[model.Json], model.Json]) -> Iterator[tuple[model.Action, model.Target]]:
+    """Examples whose objects are all spoilt in the same way."""
+    known = ("evict-pod", "force-delete-pod", "remove-finalizer", "set-autoscaler", "annotate-mute", "cordon")
+    more = ("suspend-cronjob", "resume-cronjob", "run-cronjob", "delete-job", "rerun-job", "remove-taint", "uncordon")
+    for example in map(examples.EXAMPLES.__getitem__, (*known, *more)):
+        target = example.target
+        obj, owner = (None if each is None else spoilt(each) for each in (target.object, target.owner))
+        yield example.action, replace(target, object=obj, owner=owner, extras=tuple(map(spoilt, target.extras)))
 
 
 def written(operation: model.Operation, obj: model.Json) -> model.Json:
@@ -157,7 +184,13 @@ def written(operation: model.Operation, obj: model.Json) -> model.Json:
 
 
 @pytest.mark.parametrize(
-    "action", [model.RolloutRestart(raw.API), model.RolloutUndo(raw.API, 4), model.Scale(raw.API, 5)]
+    "action",
+    [
+        model.RolloutRestart(raw.API),
+        model.RolloutUndo(raw.API, 4),
+        model.Scale(raw.API, 5),
+        model.RolloutPause(raw.API),
+    ],
 )
 def test_writing_twice_changes_nothing_more_and_what_was_written_counts_as_applied(action: model.Action) -> None:
     target = raw.broken_rollout()

@@ -35,7 +35,7 @@ def containers(*items: Any) -> dict[str, Any]:
         (
             containers({"name": "a", "env": [{"name": "LEVEL", "value": "info"}]}),
             containers({"name": "a", "env": []}),
-            ("- spec.containers.a.env[LEVEL].value: info",),
+            ("- spec.containers.a.env[LEVEL].value: [redacted:value]",),
         ),
         (
             containers({"name": "a"}),
@@ -69,6 +69,21 @@ def test_the_value_of_a_variable_with_a_secrets_name_is_not_shown(name: str) -> 
     for lines in (differences.lines(before, containers({"name": "a", "env": []})), differences.lines({}, before)):
         assert any(name in line and "redacted" in line for line in lines)
         assert secret not in "".join(lines)
+
+
+@pytest.mark.parametrize("name", ["LEVEL", "level", "a.b", "x-y"])
+def test_no_value_of_a_variable_is_shown_whatever_its_name(name: str) -> None:
+    before = containers({"name": "a", "env": [{"name": name, "value": "mostly-harmless"}]})
+    for env in ([], [{"name": name, "value": "other-words"}], [{"name": name, "value": "thrice-told"}] * 2):
+        lines = differences.lines(before, containers({"name": "a", "env": env}))
+        assert lines
+        assert not any(word in line for line in lines for word in ("harmless", "other-words", "thrice"))
+
+
+def test_where_a_variable_comes_from_is_shown() -> None:
+    source = {"configMapKeyRef": {"name": "settings", "key": "level"}}
+    after = containers({"name": "a", "env": [{"name": "LEVEL", "valueFrom": source}]})
+    assert any(line.endswith("name: settings") for line in differences.lines({}, after))
 
 
 def test_a_long_value_is_cut() -> None:

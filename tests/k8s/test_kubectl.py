@@ -18,6 +18,19 @@ actions: st.SearchStrategy[model.Action] = st.one_of(
     st.builds(model.RolloutUndo, refs, st.integers(1, 10**6)),
     st.builds(model.DeletePod, pods, refs),
     st.builds(model.Scale, refs, st.integers(0, 10**6)),
+    st.builds(model.RolloutPause, refs),
+    st.builds(model.RolloutResume, refs),
+    st.builds(model.SetImage, refs, label, st.text(max_size=20)),
+    st.builds(model.SetResources, refs, label, st.text(max_size=9), st.text(max_size=9), st.text(max_size=9)),
+    st.builds(model.SetEnv, refs, label, st.text(max_size=20), st.integers(1, 9)),
+    st.builds(model.UnsetEnv, refs, label, st.text(max_size=20), st.integers(1, 9)),
+    st.builds(model.EvictPod, pods, refs),
+    st.builds(model.ForceDeletePod, pods, refs, label),
+    st.builds(model.SetAutoscaler, pods, refs, st.integers(1, 9), st.integers(1, 9)),
+    st.builds(model.RunCronJob, refs),
+    st.builds(model.RerunJob, pods, refs),
+    st.builds(model.RemoveTaint, refs, st.text(max_size=20), st.text(max_size=9)),
+    st.builds(model.AnnotateMute, refs, st.lists(st.text(max_size=9), max_size=2).map(tuple)),
 )
 
 

@@ -113,3 +113,26 @@ def test_two_spans_that_meet_count_as_one(minute: int, hour: int, first: int, se
     middle, begin = NOW - timedelta(minutes=first), NOW - timedelta(minutes=first + second)
     both = schedules.due(schedule, begin, middle, 99) + schedules.due(schedule, middle, NOW, 99)
     assert schedules.due(schedule, begin, NOW, 99) == both
+
+
+@pytest.mark.parametrize(
+    ("text", "back", "latest"),
+    [
+        ("0 3 * * *", timedelta(days=1), NOW),
+        ("30 2 * * *", timedelta(hours=1), NOW - timedelta(minutes=30)),
+        ("30 2 * * *", timedelta(minutes=30), None),
+        ("0 16 * * fri", timedelta(days=2), NOW - timedelta(hours=11)),
+        ("0 0 29 2 *", timedelta(days=400), None),
+    ],
+)
+def test_the_latest_time_it_was_due_is_found_within_its_bounds(
+    text: str, back: timedelta, latest: datetime | None
+) -> None:
+    schedule = schedules.parse(text)
+    assert schedule is not None
+    assert schedules.latest(schedule, NOW - back, NOW) == latest
+
+
+def test_a_zone_that_is_not_known_is_utc() -> None:
+    assert schedules.zone_of("Europe/Berlin").key == "Europe/Berlin"
+    assert schedules.zone_of("Mars/Olympus").key == "UTC"

@@ -189,8 +189,23 @@ def test_when_patience_ends_the_reason_says_what_was_still_missing() -> None:
     found = assessed(RESTART, rolled(raw.workload(ready=1)), 10)
     assert found.status == "not-verified"
     assert found.reason == "After 10 min still 2 pods not ready."
-    late = assessed(RESTART, rolled(pods=new_pods(since=-4)), 10)
-    assert late.reason == "After 10 min still ready for 1 min, not yet 2 min."
+
+
+def test_what_is_well_when_patience_ends_is_given_the_rest_of_its_hold() -> None:
+    late = rolled(pods=new_pods(since=-4))
+    assert assessed(RESTART, late, 10).status == "pending"
+    assert assessed(RESTART, late, 11).status == "verified"
+
+
+def test_what_falls_ill_again_and_again_has_an_end() -> None:
+    found = assessed(RESTART, rolled(pods=new_pods(since=-6)), 12)
+    assert (found.status, found.reason) == ("not-verified", "After 12 min still ready for 1 min, not yet 2 min.")
+
+
+def test_only_an_end_that_is_the_actions_doing_tells_how_many_are_ready() -> None:
+    assert (lost := assessed(RESTART, rolled(raw.workload(ready=1)), 10)).ready == 1
+    assert lost.desired == 3
+    assert assessed(RESTART, rolled(raw.workload(ready=1)), 9).ready is None
 
 
 @pytest.mark.parametrize(
@@ -364,3 +379,48 @@ def test_verified_means_all_updated_all_ready_and_held(
         assert STARTED + timedelta(minutes=minutes) - found.healthy_since >= HOLD
     else:
         assert found.status == ("not-verified" if minutes >= 10 else "pending")
+
+
+# --- other success tests --------------------------------------------------------------------------------------------
+
+PAUSE = model.RolloutPause(raw.API)
+
+
+def test_a_field_is_verified_once_its_controller_has_seen_it() -> None:
+    found = assessed(PAUSE, rolled(raw.workload(paused=True)), 0.1)
+    assert (found.status, found.progress) == ("verified", "set")
+    unseen = raw.workload(paused=True, status={"observedGeneration": 3})
+    found = assessed(PAUSE, rolled(unseen), 0.1)
+    assert (found.status, found.progress) == ("pending", "set; the controller has not seen the change")
+    found = assessed(PAUSE, rolled(unseen), 10)
+    assert (found.status, found.reason) == ("not-verified", "After 10 min still the controller has not seen it.")
+
+
+def test_a_field_that_was_set_otherwise_since_is_not_verified() -> None:
+    found = assessed(PAUSE, rolled(raw.workload()))
+    assert (found.status, found.reason) == ("not-verified", "payments/api was resumed since.")
+    assert assessed(PAUSE, raw.target(None)).reason == "Deployment payments/api is gone."
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (model.SetImage(raw.API, "web", "web:1.4"), "was set to web:1.5 since."),
+        (model.SetResources(raw.API, "web", memory_limit="1Gi"), "were changed since."),
+        (model.SetEnv(raw.API, "web", "A", 4), "was changed since."),
+        (model.RolloutResume(raw.API), ""),
+    ],
+)
+def test_a_template_that_somebody_changed_since_is_not_verified(action: model.Action, said: str) -> None:
+    found = assessed(action, rolled())
+    assert found.status == ("not-verified" if said else "verified")
+    assert found.reason.endswith(said)
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_an_image_rolls_out_like_any_other_template(kind: str) -> None:
+    action = model.SetImage(raw.ref(kind), "web", "web:1.5")
+    pods = tuple(raw.pod(f"api-{at}", owner=(kind, raw.OWNER_UID), uid=f"n{at}", created=4, since=3) for at in range(3))
+    target = raw.target(raw.workload(kind), of=raw.ref(kind), pods=pods)
+    found = assessed(action, target)
+    assert (found.status, found.progress) == ("verified", "3 of 3 rolled out, 3 ready")

@@ -25,7 +25,7 @@ def deployment(current: str, *sets: model.Json) -> model.Target:
 def test_a_revision_carries_what_a_card_shows() -> None:
     (third, fourth, _) = workloads.revisions(raw.broken_rollout())
     assert (third.number, third.images, third.change_cause) == (3, ("web:1.3",), "")
-    assert fourth.replicaset == model.ResourceRef("ReplicaSet", "payments", "api-h4", "rs-4")
+    assert fourth.holder == model.ResourceRef("ReplicaSet", "payments", "api-h4", "rs-4")
     assert (fourth.change_cause, fourth.replicas, fourth.ready) == ("release 1.4", 2, 2)
     assert "pod-template-hash" not in fourth.template["metadata"]["labels"]
 
@@ -361,3 +361,66 @@ def test_a_pod_belongs_to_whom_its_controllers_lead() -> None:
 )
 def test_who_else_writes_the_object_is_known_by_its_marks(metadata: model.Json, owners: tuple[str, ...]) -> None:
     assert workloads.gitops({"metadata": metadata}) == owners
+
+
+# --- revisions of a StatefulSet or DaemonSet ------------------------------------------------------------------------
+
+KINDS = pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+
+
+def proofs(target: model.Target) -> list[str]:
+    return [revision.health for revision in workloads.revisions(target)]
+
+
+@KINDS
+def test_controller_revisions_are_revisions(kind: str) -> None:
+    target = raw.stuck(kind)
+    (first, second, third) = workloads.revisions(target)
+    assert (first.number, second.number, third.number) == (1, 2, 3)
+    assert second.holder == model.ResourceRef("ControllerRevision", "payments", "api-h2", "cr-2")
+    assert second.template == raw.pod_template("web:1.4")
+    assert (second.images, second.replicas, second.ready) == (("web:1.4",), 2, 2)
+    assert proofs(target) == ["served", "serving", "unproven"]
+    current, good = workloads.current_revision(target), workloads.healthy_revision(target, raw.NOW)
+    assert (current and current.number, good and good.number) == (3, 2)
+
+
+@KINDS
+def test_without_ready_pods_only_a_chain_from_the_first_revision_on_proves_service(kind: str) -> None:
+    target = replace(raw.stuck(kind), pods=())
+    assert proofs(target) == ["served", "served", "unproven"]
+    gap = (raw.revision(1, kind=kind, created=600), raw.revision(3, kind=kind, created=300))
+    assert proofs(replace(target, revisions=(*gap, raw.revision(4, kind=kind, created=10)))) == ["unproven"] * 3
+    dropped = (raw.revision(7, kind=kind, created=600), raw.revision(8, kind=kind, created=300))
+    assert proofs(replace(target, revisions=dropped)) == ["unproven"] * 2
+    short = (raw.revision(1, kind=kind, created=19), raw.revision(2, kind=kind, created=10))
+    assert proofs(replace(target, revisions=short)) == ["unproven"] * 2
+    dateless = raw.revision(1, kind=kind)
+    del dateless["metadata"]["creationTimestamp"]
+    assert proofs(replace(target, revisions=(dateless, raw.revision(2, kind=kind, created=1)))) == ["unproven"] * 2
+
+
+@KINDS
+def test_a_revision_whose_rollout_never_finished_is_unproven(kind: str) -> None:
+    old = raw.revision_pod(1, "api-0", kind=kind, ready=False)
+    assert proofs(replace(raw.stuck(kind), pods=(old,))) == ["unproven"] * 3
+
+
+@KINDS
+def test_revisions_of_somebody_else_or_without_a_number_are_none(kind: str) -> None:
+    odd = [raw.revision(1, kind=kind, owner="another"), raw.revision(0, kind=kind), raw.revision(2, kind=kind)]
+    odd[2]["revision"] = "2"
+    assert workloads.revisions(replace(raw.stuck(kind), revisions=tuple(odd))) == ()
+    assert workloads.current_revision(replace(raw.stuck(kind), revisions=tuple(odd))) is None
+
+
+def test_pods_that_are_going_speak_for_no_revision() -> None:
+    going = raw.revision_pod(2, "api-0", deletionTimestamp=raw.at(1))
+    assert proofs(replace(raw.stuck(), pods=(going,))) == ["served", "served", "unproven"]
+
+
+@pytest.mark.parametrize(("update", "number"), [("api-h2", 2), ("api-h9", None), ("", None)])
+def test_a_template_that_an_admission_webhook_changed_is_found_by_the_status(update: str, number: int | None) -> None:
+    other = raw.workload("StatefulSet", template=raw.pod_template("web:1.6"), status={"updateRevision": update})
+    found = workloads.current_revision(replace(raw.stuck(), object=other))
+    assert (found and found.number) == number

@@ -50,7 +50,7 @@ async def test_what_is_asked_of_watch_is_answered_to_the_asker_alone(begin: worl
 
     for nothing in ("", "help", "HELP"):
         told = await ask(world, nothing, "/watch now", "/watch show WK-12")
-        assert len(told.splitlines()) == 14
+        assert len(told.splitlines()) == 15
     await ask(world, "staus", "`staus` is not known. Did you mean `/watch status")
     await ask(world, "xyzzy", "`xyzzy` is not known. Type `/watch help`.")
 

@@ -136,6 +136,7 @@ class World:
             "WATCHKEEPER_COALESCE": "1s",
             "WATCHKEEPER_LEASE": f"{LEASE:g}s",
             "WATCHKEEPER_VERIFY_HOLD": "1s",
+            "WATCHKEEPER_VERIFY_HOLD_RELAPSING": "1s",
             "WATCHKEEPER_VERIFY_TIMEOUT": f"{40 * self.patience:g}s",
             "WATCHKEEPER_LISTEN_PORT": "0",
             "WATCHKEEPER_LOG_LEVEL": "INFO",

@@ -5,10 +5,12 @@ Rendered for `handlers`. `own` means a sentence of our own code (its mentions an
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from bot.domain import approvals, audit, cards, incidents, watches
 from bot.slack.blocks import incident as incidents_
 from bot.slack.blocks import limits, messages, text, thread, wording
+from k8s import policy, policy_words
 
 ROWS = 20
 """Of a list: what a person reads on a phone."""
@@ -99,6 +101,7 @@ def waiting_line(card: cards.ProposalCard, open_: Sequence[incidents.Incident]) 
         (
             f"*{name}* {text.prose(row.action.workload.short, 120)}",
             f"{'undo, ' if undo else ''}{what}",
+            wording.quorum(card),
             f"expires {text.time_of_day(row.expires_at)}",
         )
     )
@@ -185,6 +188,27 @@ def swept(watch: watches.Watch, sweep: watches.Sweep, found: Sequence[incidents.
     return limits.message(told, [*blocks, limits.context(facts)])
 
 
+# --- policy -----------------------------------------------------------------------------------------------------------
+
+
+def policy_page(rules: policy.Policy, place: policy_words.Place, now: datetime) -> messages.Message:
+    """What the policy says of a place and an action, by whom and when not; its hash as cards and the trail have it."""
+    where = "/".join(part for part in (place.cluster, place.namespace) if part)
+    words = ("Policy", f"for {place.action}" if place.action else "", f"in {where}" if where else "")
+    title = " ".join(word for word in words if word)
+    blocks = [limits.section(f"*{text.prose(title, 200)}*")]
+    for part in policy_words.told(rules, now, about=place, naming=_approver):
+        rows = _capped([f"• {text.sentence(line, 600)}" for line in part.lines])
+        blocks.append(limits.section(text.lines((f"*{part.title}*", *rows))))
+    below = f"Policy {text.code(rules.hash[:16])}. `watchkeeper policy check` explains a file before it holds."
+    return limits.message(title, [*blocks, limits.context(below)])
+
+
+def _approver(approver: str) -> str:
+    """As `text.sentence` keeps it."""
+    return f"members of <#{approver}>" if _is_channel(approver) else text.person(approver)
+
+
 # --- audit ------------------------------------------------------------------------------------------------------------
 
 
@@ -202,11 +226,20 @@ def audit_page(page: cards.AuditPage, title: str = "Audit trail") -> messages.Me
 def _entry(entry: audit.Entry) -> str:
     event = entry.event
     about = "" if event.incident_id is None else f"WK-{event.incident_id}"
-    data = ", ".join(
-        f"{key} {_plain(value)}" for key, value in sorted(event.data.items()) if value not in ("", None, [])
-    )
-    facts = text.dotted((text.prose(event.tag, 60), text.person(event.actor), about, text.prose(data, 120)))
+    shown = {key: value for key, value in sorted(event.data.items()) if value not in ("", None, [])}
+    hashes = text.dotted(f"{key} {str(shown.pop(key))[:_HASH]}" for key in _HASHES if _is_hash(shown.get(key)))
+    data = ", ".join(f"{key} {_plain(value)}" for key, value in shown.items())
+    facts = text.dotted((text.prose(event.tag, 60), text.person(event.actor), about, text.prose(data, 120), hashes))
     return f"{entry.seq}  {text.day_and_time(event.at)}  {facts}"
+
+
+_HASHES = ("digest", "policy")
+_HASH = 16
+"""So many digits of a hash tell it from any other, as on the buttons; `watchkeeper audit export` has it whole."""
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and len(value) >= _HASH and set(value) <= set("0123456789abcdef")
 
 
 def _plain(value: object) -> object:

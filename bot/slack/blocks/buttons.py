@@ -3,7 +3,7 @@
 Used by the incident message and App Home.
 """
 
-from bot.domain import cards, proposals
+from bot.domain import cards, edits, proposals
 from bot.slack import ids
 from bot.slack.blocks import limits, messages, text, wording
 
@@ -22,7 +22,7 @@ def _buttons(card: cards.IncidentCard) -> list[messages.Block]:
     if not card.incident.live:
         return undo
     if _waits(card.remedy) and card.remedy is not None:
-        return [approve(card.remedy), reject(card.remedy), *_acknowledge(card)]
+        return [approve(card.remedy), *_edit(card.remedy), reject(card.remedy), *_acknowledge(card)]
     return [*undo, *_again(card), *_acknowledge(card)]
 
 
@@ -35,7 +35,7 @@ def _waits(one: cards.ProposalCard | None) -> bool:
 
 
 def _undo_offered(card: cards.IncidentCard) -> bool:
-    done = card.remedy is not None and card.remedy.proposal.state in {"verified", "not-verified", "unknown"}
+    done = card.remedy is not None and card.remedy.proposal.state in {"verified", "not-verified", "worse", "unknown"}
     return done and _waits(card.undo)
 
 
@@ -63,6 +63,9 @@ def approve(card: cards.ProposalCard) -> messages.Block:
     what = wording.what(row_.action)
     label = f"Approve: {what}"
     final = row_.inverse is None
+    if row_.reason_required:  # the window that asks for the reason asks back, too
+        grave: limits.Style = "danger" if _grave(card) else "primary"
+        return limits.button(f"{label}…", ids.APPROVE_WITH_REASON, _target(card), style=grave)
     if not final and row_.risk != "high":
         return limits.button(label, ids.APPROVE, _target(card), style="primary")
     why = text.prose(row_.irreversible or "This cannot be undone.", 130) if final else "The risk is high."
@@ -75,6 +78,10 @@ def approve(card: cards.ProposalCard) -> messages.Block:
     return limits.button(label, ids.APPROVE, _target(card), style="danger", confirm=asking)
 
 
+def _edit(card: cards.ProposalCard) -> list[messages.Block]:
+    return [limits.button("Edit…", ids.EDIT, _target(card))] if edits.editable(card.proposal.action) else []
+
+
 def reject(card: cards.ProposalCard) -> messages.Block:
     return limits.button("Reject", ids.REJECT, _target(card))
 
@@ -82,6 +89,8 @@ def reject(card: cards.ProposalCard) -> messages.Block:
 def undo_it(card: cards.ProposalCard) -> messages.Block:
     """Always asks back: after a fix, a thumb on the wrong place would break it again."""
     what = wording.back(card.proposal.action)
+    if card.proposal.reason_required:
+        return limits.button(f"Undo: {what}…", ids.APPROVE_WITH_REASON, _target(card))
     asking = limits.confirm(
         f"Undo: {what}?", text.prose(card.proposal.summary, 290), "Undo", style="danger" if _grave(card) else ""
     )

@@ -8,8 +8,9 @@ and the buttons. What is longer stands in the thread (`thread`).
 import re
 from collections.abc import Sequence
 
-from bot.domain import cards, incidents, linking, proposals
+from bot.domain import cards, incidents, linking, memory, proposals
 from bot.slack.blocks import buttons, limits, messages, text, wording
+from k8s import model
 
 DIFF_LINES = 5
 """Of the dry run's changes in the parent; where there are more, the evidence in the thread has them all."""
@@ -31,8 +32,14 @@ def parent(card: cards.IncidentCard, *, pressable: bool = True) -> messages.Mess
         notification(card),
         [limits.section(headline(incident)), limits.context(_since(card))],
         attached=[block for block in attached if block],
-        color=wording.color(incident),
+        color=_color(card),
     )
+
+
+def _color(card: cards.IncidentCard) -> str:
+    """Of its state; what was made worse burns, whoever has it."""
+    harmed = card.remedy is not None and card.remedy.proposal.state == "worse"
+    return wording.FIRING if harmed and card.incident.live else wording.color(card.incident)
 
 
 def _context(rendered: str) -> messages.Block:
@@ -47,8 +54,13 @@ def notification(card: cards.IncidentCard) -> str:
     facts = ", ".join(fact for fact in (told, wording.readiness(incident), incident.cluster) if fact)
     asked = ""
     if incident.live and card.remedy is not None and card.remedy.proposal.state == "proposed":
-        asked = f". Waits for approval: {wording.what(card.remedy.proposal.action)}"
+        asked = f". Waits for {_approval(card.remedy)}: {wording.what(card.remedy.proposal.action)}"
     return f"{wording.emoji(incident)} {incident.severity}{state} {facts}{asked}"
+
+
+def _approval(card: cards.ProposalCard) -> str:
+    given, needed = len(card.approvals), card.proposal.approvals
+    return f"approval ({given} of {needed})" if given else "approval"
 
 
 def headline(incident: incidents.Incident) -> str:
@@ -111,7 +123,8 @@ def _action(card: cards.IncidentCard) -> messages.Block:
     parts = [
         f"{_capital(wording.what(row.action))}: {stands}",
         kubectl(row) if row.state in proposals.RUNNING or row.state == "unknown" else "",
-        _undo(card.undo),
+        _undo(card.undo) or wording.undo_refused(card.remedy),
+        _came_back(card),
         _resolution(card),
         _next_step(card) if card.incident.live and row.state in _NEEDS_A_PERSON else "",
         _nothing_new(card),
@@ -119,7 +132,7 @@ def _action(card: cards.IncidentCard) -> messages.Block:
     return limits.section(text.lines(parts))
 
 
-_NEEDS_A_PERSON = frozenset({"not-verified", "failed", "refused", "unknown", "rejected"})
+_NEEDS_A_PERSON = frozenset({"not-verified", "worse", "failed", "refused", "unknown", "rejected"})
 
 
 def _no_action(card: cards.IncidentCard) -> messages.Block:
@@ -140,6 +153,17 @@ def _nothing_new(card: cards.IncidentCard) -> str:
     return f"No action is proposed now: {wording.refusals(card.refused)}."
 
 
+def _came_back(card: cards.IncidentCard) -> str:
+    """Of an incident that goes on in its thread: how long the fix had held."""
+    if card.remedy is None or card.remedy.verification is None or not card.incident.live:
+        return ""
+    found = card.remedy.verification
+    if found.came_back_at is None or found.finished_at is None:
+        return ""
+    what = text.prose(wording.what(card.remedy.proposal.action))
+    return f"*Came back* {text.duration(found.came_back_at - found.finished_at)} after: {what}"
+
+
 def _next_step(card: cards.IncidentCard) -> str:
     if card.diagnosis is None or not card.diagnosis.next_step:
         return ""
@@ -158,7 +182,8 @@ def _undo(undo: cards.ProposalCard | None) -> str:
         return ""
     what = text.prose(wording.back(undo.proposal.action))
     if undo.proposal.state == "proposed":
-        return f"Undo ({what}) is on offer until {text.day_and_time(undo.proposal.expires_at)}"
+        offered = f"Undo ({what}) is on offer until {text.day_and_time(undo.proposal.expires_at)}"
+        return text.dotted((offered, wording.quorum(undo)))
     if undo.proposal.state in {"expired", "superseded"}:
         return "Undo is no longer on offer"
     return f"Undo, {what}: {wording.ending(undo)}"
@@ -188,7 +213,9 @@ def _facts(card: cards.IncidentCard) -> str:
         return ""
     row = card.remedy.proposal
     told = (row.blast.ready, row.blast.desired) == (card.incident.ready, card.incident.desired)
-    return text.lines((radius(row, with_ready=not told), _decision(card, row)))
+    return text.lines(
+        (radius(row, with_ready=not told), _decision(card, row), _asked(card, row), wording.tally(card.remedy))
+    )
 
 
 def radius(row: proposals.Proposal, *, with_ready: bool = True) -> str:
@@ -201,23 +228,39 @@ def radius(row: proposals.Proposal, *, with_ready: bool = True) -> str:
     budget = "no disruption budget" if blast.headroom is None else f"disruption budget allows {blast.headroom}"
     return text.dotted(
         (
-            f"Touches {text.count(blast.pods, 'pod')}",
-            f"{blast.ready} of {blast.desired} ready now" if with_ready else "",
-            budget,
+            "" if blast.removed and not blast.pods else f"Touches {text.count(blast.pods, 'pod')}",
+            _removal(blast.removed, first=not blast.pods),
+            f"{blast.ready} of {blast.desired} ready now" if with_ready and blast.desired else "",
+            budget if blast.desired or blast.headroom is not None else "",
             text.prose(blast.note, 160).rstrip("."),
             "can be undone" if row.inverse is not None else "*cannot be undone*",
         )
     )
 
 
+def _removal(pods: int, *, first: bool) -> str:
+    return f"{'Removes' if first else 'removes'} {text.count(pods, 'pod')} of the stuck rollout" if pods else ""
+
+
 def _decision(card: cards.IncidentCard, row: proposals.Proposal) -> str:
+    several = row.approvals > 1
     if ANYONE in card.approvers:
-        who = "anyone here may approve"
+        who = f"{row.approvals} people must approve, anyone here may" if several else "anyone here may approve"
     elif card.approvers:
-        who = f"{text.people(card.approvers)} may approve"
+        people = text.people(card.approvers)
+        who = f"{row.approvals} of {people} must approve" if several else f"{people} may approve"
     else:
         who = "*nobody may approve*: no approvers are set"
+    if row.reason_required and card.approvers:
+        who = f"{who}, {'each ' if several else ''}with a reason"
     return text.dotted((f"{_capital(row.risk)} risk", who, f"expires {text.time_of_day(row.expires_at)}"))
+
+
+def _asked(card: cards.IncidentCard, row: proposals.Proposal) -> str:
+    """Who asked for it or changed it, and whether they are left out for that."""
+    if not row.proposer:
+        return ""
+    return f"Asked for by {text.person(row.proposer)}{'' if card.self_approval else ', who may not approve'}"
 
 
 def _warnings(card: cards.IncidentCard) -> str:
@@ -237,7 +280,19 @@ def _memory(card: cards.IncidentCard) -> str:
         for one in card.history[-3:]
     )
     told = text.dotted((times, f"last time: {before}" if before else "", f"tried before: {tried}" if tried else ""))
-    return text.lines((told, _also(card)))
+    return text.lines((told, _remedies(card), _also(card)))
+
+
+def _remedies(card: cards.IncidentCard) -> str:
+    """How often what is proposed helped here; where nothing is, all that was tried. Only while there is to decide."""
+    if not card.incident.live:
+        return ""
+    if card.remedy is not None and card.remedy.proposal.state == "proposed":
+        mine = memory.record(card.tries, model.name_of(card.remedy.proposal.action))
+        known = [] if mine is None else [mine]
+    else:
+        known = [*memory.records(card.tries)]
+    return _capital("; ".join(text.prose(wording.remembered(one), 120) for one in known[:3]))
 
 
 def _also(card: cards.IncidentCard) -> str:

@@ -4,7 +4,7 @@ from bot.domain import cards
 from bot.slack.blocks import answers, limits, messages, text
 
 _ACTIONS = (
-    *("approved", "verified", "not-verified", "undone", "rejected", "expired", "superseded", "stale"),
+    *("approved", "verified", "not-verified", "worse", "undone", "rejected", "expired", "superseded", "stale"),
     *("already-fixed", "refused", "failed", "unknown"),
 )
 

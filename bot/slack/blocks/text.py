@@ -31,6 +31,7 @@ _RISKY = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _OWN_MARKUP = re.compile(
+    r"<!subteam\^S[A-Z0-9]+>|"
     r"<@[UW][A-Z0-9]+>|<!date\^[0-9]+\^[A-Za-z_{} ]+\|[A-Za-z0-9:. -]+>|<#[CG][A-Z0-9]+>|`[^`<>&\n]+`|\*[^*<>&\n`]+\*",
     re.ASCII,
 )
@@ -241,7 +242,9 @@ def dotted(rendered: Iterable[str]) -> str:
 
 
 def person(user: str) -> str:
-    """A mention where this is a user id; else the name as it is (`schedule`, `watchkeeper`)."""
+    """A mention where this is a user id or a user group's; else the name as it is (`schedule`, `watchkeeper`)."""
+    if ids.is_group(user):
+        return f"<!subteam^{user}>"
     return f"<@{user}>" if ids.is_user(user) else prose(user, 80) or "somebody"
 
 

@@ -19,6 +19,8 @@ _LAPSED = frozenset({"expired", "superseded"})
 _NOT_TAKEN = _LAPSED | {"proposed"}
 """An undo that nobody pressed."""
 
+_FOUND = {"verified": "Verified", "worse": "Worse"}
+
 _SOURCES = {
     "status": "status",
     "events": "events",
@@ -135,19 +137,32 @@ def _opened(card: cards.IncidentCard) -> str:
 
 def _life(card: cards.ProposalCard) -> Iterator[tuple[datetime, str]]:
     """A proposal's steps, each at the time that the rows have for it."""
-    row, decision, execution = card.proposal, card.decision, card.execution
+    row, execution = card.proposal, card.execution
     name = f"undo, {wording.back(row.action)}" if row.kind == "undo" else wording.what(row.action)
     yield row.created_at, _proposed(row, text.prose(name))
-    if decision is not None and decision.verdict == "approve":
-        reason = f": {text.prose(decision.reason, 200)}" if decision.reason else ""
-        yield decision.at, f"*Approved* by {text.person(decision.user)}{reason}"
+    for number, one in enumerate(card.approvals, 1):
+        of = f" ({number} of {row.approvals})" if row.approvals > 1 else ""
+        reason = f": {text.prose(one.reason, 200)}" if one.reason else ""
+        waiting = number == len(card.approvals) < row.approvals and row.state == "proposed"
+        more = f"; {wording.waiting_for(card)}" if waiting else ""
+        yield one.at, f"*Approved* by {text.person(one.user)}{of}{reason}{more}"
     if execution is not None and execution.started_at is not None:
         yield execution.started_at, f"*{_begun(row.state)}*: {text.prose(name)}"
     if row.state not in {"proposed", "approved", "executing", "superseded", "undone"}:
         yield _end_of(card), wording.ending(card, who=False)
+    if row.state in {"verified", "not-verified", "worse"} and (none := wording.undo_refused(card)):
+        yield _end_of(card), none
+    if card.verification is not None and card.verification.came_back_at is not None:
+        yield card.verification.came_back_at, _back(card.verification, text.prose(name))
     if row.state == "undone" and card.verification is not None:
-        found = "Verified" if card.verification.status == "verified" else "Not verified"
+        found = _FOUND.get(card.verification.status, "Not verified")
         yield _end_of(card), f"*{found}*: {wording.check(card)}; undone later"
+
+
+def _back(found: proposals.Verification, name: str) -> str:
+    at, ended = found.came_back_at, found.finished_at
+    held = "" if at is None or ended is None else f" {text.duration(at - ended)} after: {name}"
+    return f"*Came back*{held}; it goes on in this thread"
 
 
 def _begun(state: proposals.State) -> str:
@@ -162,7 +177,8 @@ def _proposed(row: proposals.Proposal, name: str) -> str:
         return f"*Offered*: undo ({name.removeprefix('undo, ')})"
     why = text.prose(row.why, 200).rstrip(".")
     gone = "; superseded, since things changed before it was answered" if row.state == "superseded" else ""
-    return f"*Proposed*: {name}{f', {why}' if why else ''}{gone}"
+    by = f" by {text.person(row.proposer)}" if row.proposer else ""
+    return f"*Proposed*{by}: {name}{f', {why}' if why else ''}{gone}"
 
 
 def _end_of(card: cards.ProposalCard) -> datetime:
@@ -171,7 +187,7 @@ def _end_of(card: cards.ProposalCard) -> datetime:
     if row.state == "expired":
         return row.expires_at
     times = []
-    if found is not None and row.state in {"succeeded", "verified", "not-verified", "undone"}:
+    if found is not None and row.state in {"succeeded", "verified", "not-verified", "worse", "undone"}:
         times += [found.finished_at, found.started_at]
     if execution is not None:
         times += [execution.finished_at, execution.started_at]
@@ -185,6 +201,30 @@ def _rest(row: proposals.Proposal) -> str:
     changes = f"*All changes:*\n{text.block(row.diff, most=DIFF_LINES, width=300, limit=2600)}" if cut else ""
     warnings = [f"*Warning:* {text.prose(warning, 300)}" for warning in row.warnings[incidents_.WARNINGS :]]
     return text.lines((changes, *warnings))
+
+
+# --- worse ------------------------------------------------------------------------------------------------------------
+
+
+def worse(card: cards.IncidentCard) -> messages.Message:
+    """One reply that calls those who approved what made it worse: an edit of another message would not reach them."""
+    done = next((one for one in (card.remedy, *reversed(card.history)) if _harmful(one)), None)
+    if done is None:
+        words = "What was done made it worse; it was taken back since."
+        return limits.message(f"{card.incident.name}: it was worse for a while", [limits.section(words)])
+    people = " ".join(dict.fromkeys(text.person(one.user) for one in done.approvals))
+    what = text.prose(wording.what(done.proposal.action))
+    offered = done is card.remedy and card.undo is not None and card.undo.proposal.state == "proposed"
+    way = "*Undo* is on offer in the message above" if offered else wording.undo_refused(done)
+    told = f"{people} It is worse after this: {what}. {wording.check(done)}".strip()
+    return limits.message(
+        f"{card.incident.name}: {wording.what(done.proposal.action)} made it worse",
+        [limits.section(text.lines((told, way)))],
+    )
+
+
+def _harmful(one: cards.ProposalCard | None) -> bool:
+    return one is not None and one.verification is not None and one.verification.status == "worse"
 
 
 # --- recovery ---------------------------------------------------------------------------------------------------------

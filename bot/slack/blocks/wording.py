@@ -7,7 +7,7 @@ rendered; nothing here decides anything.
 from collections.abc import Sequence
 from typing import assert_never
 
-from bot.domain import cards, incidents, proposals
+from bot.domain import cards, incidents, memory, proposals
 from bot.slack.blocks import text
 from k8s import model
 
@@ -21,6 +21,9 @@ RECOVERED = "🟢"
 REFUSAL = 700
 """Characters of why something is refused: an API server says a good hundred before the words of whoever wrote the
 admission policy, and those must be there to the last one."""
+
+_SHORT_NAME = 40
+"""Characters of an image or a variable on a button."""
 
 _BROKEN = {
     "CrashLoopBackOff": "crash-looping",
@@ -148,8 +151,53 @@ def what(action: model.Action) -> str:
             return "delete the pod"
         case model.Scale():
             return f"scale to {action.replicas}"
+        case model.RolloutPause():
+            return "pause the rollout"
+        case model.RolloutResume():
+            return "resume the rollout"
+        case model.SetImage():
+            return f"set image {action.image.rpartition('/')[2][:_SHORT_NAME]}"
+        case model.SetResources():
+            return f"set {_amounts(action)}"
+        case model.SetEnv():
+            return f"set {action.variable[:_SHORT_NAME]}"
+        case model.UnsetEnv():
+            return f"unset {action.variable[:_SHORT_NAME]}"
+        case model.EvictPod():
+            return "evict the pod"
+        case model.ForceDeletePod():
+            return "force-delete the pod"
+        case model.RemoveFinalizer():
+            return f"remove finalizer {action.finalizer[:_SHORT_NAME]}"
+        case model.SetAutoscaler():
+            return f"autoscale {action.least} to {action.most}"
+        case model.SuspendCronJob():
+            return "suspend the CronJob"
+        case model.ResumeCronJob():
+            return "resume the CronJob"
+        case model.RunCronJob():
+            return "run the CronJob now"
+        case model.DeleteJob():
+            return "delete the Job"
+        case model.RerunJob():
+            return "run the Job again"
+        case model.Cordon():
+            return "cordon the node"
+        case model.Uncordon():
+            return "uncordon the node"
+        case model.RemoveTaint():
+            return f"remove taint {action.key[:_SHORT_NAME]}"
+        case model.AnnotateMute():
+            return f"mute {', '.join(action.failures)[:_SHORT_NAME]}" if action.failures else "lift the mute"
         case _:
             assert_never(action)
+
+
+def _amounts(action: model.SetResources) -> str:
+    fields = ("cpu_request", "memory_request", "cpu_limit", "memory_limit")
+    named = {field.replace("_", " "): getattr(action, field) for field in fields if getattr(action, field)}
+    one = len(named) == 1
+    return " ".join(f"{name} {amount}" for name, amount in named.items()) if one else "requests and limits"
 
 
 def back(action: model.Action) -> str:
@@ -170,6 +218,7 @@ ENDS: dict[proposals.State, str] = {
     "succeeded": "done, not verified yet",
     "verified": "verified",
     "not-verified": "not verified",
+    "worse": "made it worse",
     "undone": "undone",
     "rejected": "rejected",
     "expired": "expired",
@@ -183,11 +232,65 @@ ENDS: dict[proposals.State, str] = {
 """Each state of a proposal in a few words."""
 
 
+_DEEDS = {
+    "rollout-restart": "restart",
+    "rollout-undo": "rollback",
+    "delete-pod": "deleting a pod",
+    "evict-pod": "evicting a pod",
+    "scale": "scaling",
+}
+
+
+def deed(name: str) -> str:
+    """Raw: an action of the catalogue by its name alone."""
+    return _DEEDS.get(name, name.replace("-", " "))
+
+
+def remembered(found: memory.Record) -> str:
+    """Raw: `restart helped 1 of 3 times here; held 40 min`."""
+    held = "" if found.held is None else f"; held {text.duration(found.held)}"
+    times = f"{found.helped} of {found.tried} times" if found.tried > 1 else "the one time" if found.helped else ""
+    return f"{deed(found.action)} helped {times} here{held}" if times else f"{deed(found.action)} did not help here"
+
+
+def undo_refused(card: cards.ProposalCard) -> str:
+    """Rendered: why there is no way back; empty where there is one, or none is needed."""
+    found = card.verification
+    if found is None or not found.no_undo:
+        return ""
+    return f"*No Undo* is on offer: {text.prose(found.no_undo, 300)}"
+
+
 def approved_by(card: cards.ProposalCard) -> str:
-    """Rendered: `approved by @a 03:14`; the policy approves where there is no decision."""
-    if card.decision is None:
+    """Rendered: `approved by @a and @b 03:14`, with the last one's time; by the policy where nobody did."""
+    made = card.approvals
+    if not made:
         return "approved by the policy"
-    return f"approved by {text.person(card.decision.user)} {text.time_of_day(card.decision.at)}"
+    return f"approved by {_people(made)} {text.time_of_day(made[-1].at)}"
+
+
+def _people(made: Sequence[proposals.Decision]) -> str:
+    return " and ".join(text.person(one.user) for one in made)
+
+
+def tally(card: cards.ProposalCard) -> str:
+    """Rendered: `1 of 2: @a, waiting for another approver`; empty where none or all have approved."""
+    made, needed = card.approvals, card.proposal.approvals
+    if not made or card.proposal.state != "proposed":
+        return ""
+    return f"*{len(made)} of {needed}*: {_people(made)}, {waiting_for(card)}"
+
+
+def waiting_for(card: cards.ProposalCard) -> str:
+    """`waiting for another approver`."""
+    left = card.proposal.approvals - len(card.approvals)
+    return f"waiting for {'another approver' if left == 1 else f'{left} more approvers'}"
+
+
+def quorum(card: cards.ProposalCard) -> str:
+    """Rendered: how many have approved or must; empty where one is enough."""
+    needed = card.proposal.approvals
+    return tally(card) or (f"{needed} people must approve" if needed > 1 else "")
 
 
 def outcome(card: cards.ProposalCard) -> model.Outcome | None:
@@ -228,7 +331,7 @@ def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
     by = approved_by(card) if who else ""
     match row.state:
         case "proposed":
-            return f"*Waits for approval* until {text.time_of_day(row.expires_at)}"
+            return _said(f"*Waits for approval* until {text.time_of_day(row.expires_at)}", tally(card))
         case "approved":
             return _said("*Approved*, starts now", by)
         case "executing":
@@ -239,18 +342,22 @@ def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
             return _said("*Verified*", check(card), by)
         case "not-verified":
             return _said("*Not verified*, it did not help", check(card), by)
+        case "worse":
+            return _said("*Worse*, it did harm", check(card), by)
         case "undone":
             return _said("*Undone*", by)
         case "rejected":
             return _rejected(card.decision)
         case "expired":
-            return f"*Expired* {text.time_of_day(row.expires_at)}: nobody answered in time, nothing was done"
+            return f"*Expired* {text.time_of_day(row.expires_at)}: {_unanswered(card)}, nothing was done"
         case "superseded":
             return "*Superseded*: things changed before it was answered, nothing was done"
         case "stale":
             return _said("*Stale*, nothing was done, since the cluster moved", moved(card), by)
         case "already-fixed":
-            return _said("*Already fixed*, nothing was done", detail(card), by)
+            told = detail(card)
+            words = "*Already fixed*" if "nothing was done" in told else "*Already fixed*, nothing was done"
+            return _said(words, told, by)
         case "refused":
             return _said("*Refused*, nothing was done", detail(card, REFUSAL), by)
         case "failed":
@@ -259,6 +366,13 @@ def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
             return _said("*Outcome unknown*", detail(card) or "the write was sent and its answer never came", by)
         case _:
             assert_never(row.state)
+
+
+def _unanswered(card: cards.ProposalCard) -> str:
+    made = card.approvals
+    if not made:
+        return "nobody answered in time"
+    return f"{len(made)} of {card.proposal.approvals} approved it in time ({_people(made)})"
 
 
 def _rejected(decision: proposals.Decision | None) -> str:

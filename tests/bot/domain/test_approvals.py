@@ -15,7 +15,7 @@ DECIDED = tuple(state for state in get_args(proposals.State) if state not in ("p
 
 def told(state: proposals.State) -> approvals.Answer:
     by = REFUSED if state == "rejected" else BY_ANA
-    return approvals.late(examples.proposal(state=state), by)
+    return approvals.late(examples.proposal(state=state), (by,))
 
 
 @pytest.mark.parametrize("state", [state for state in get_args(proposals.State) if state != "proposed"])
@@ -48,24 +48,24 @@ def test_a_rejection_gives_its_reason_where_there_is_one() -> None:
     assert "rejected by <@U0BEN>" in told("rejected").text
     assert ": we are in a freeze." in told("rejected").text
     silent = proposals.Decision(7, "U0BEN", "reject", "", NOW)
-    assert "UTC>. Your press" in approvals.late(examples.proposal(state="rejected"), silent).text
+    assert "UTC>. Your press" in approvals.late(examples.proposal(state="rejected"), (silent,)).text
 
 
 def test_an_expired_one_says_when_and_what_to_do() -> None:
     row = examples.proposal(state="expired")
-    answer = approvals.late(row, None)
+    answer = approvals.late(row)
     assert answer.ending == "expired"
     assert approvals.stamp(row.expires_at) in answer.text
     assert "Propose again" in answer.text
 
 
 def test_a_superseded_one_points_at_the_newer() -> None:
-    assert approvals.late(examples.proposal(state="superseded"), None).ending == "moved-on"
+    assert approvals.late(examples.proposal(state="superseded")).ending == "moved-on"
 
 
 @pytest.mark.parametrize("state", ["approved", "rejected", "failed", "verified"])
 def test_a_decision_that_is_not_known_is_not_made_up(state: proposals.State) -> None:
-    assert "<@" not in approvals.late(examples.proposal(state=state), None).text
+    assert "<@" not in approvals.late(examples.proposal(state=state)).text
 
 
 def test_a_moment_is_shown_in_the_readers_own_time_with_utc_for_the_rest() -> None:

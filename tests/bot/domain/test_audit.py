@@ -1,5 +1,7 @@
 """The audit chain: whatever is changed, removed, inserted or put in another order is found."""
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -121,3 +123,80 @@ def test_the_place_in_the_chain_is_part_of_the_hash(event: audit.Event) -> None:
     first = audit.link(audit.GENESIS, 1, event)
     assert first != audit.link(audit.GENESIS, 2, event)
     assert first != audit.link(first, 1, event)
+
+
+# --- as it is exported ----------------------------------------------------------------------------------------------
+
+
+def _faults(lines: list[bytes], *, excerpt: bool = False) -> list[str]:
+    reading = audit.Reading(excerpt=excerpt)
+    return [fault for line in lines if (fault := reading.take(line))]
+
+
+@FEW
+@given(CHAINS)
+def test_an_export_is_whole_line_by_line_whatever_its_entries_hold(entries: list[audit.Entry]) -> None:
+    lines = [audit.line(entry) for entry in entries]
+    assert all(
+        line.count(b"\n") == 1 and json.loads(line)["hash"] == entry.hash
+        for line, entry in zip(lines, entries, strict=True)
+    )
+    assert _faults(lines) == []
+    assert _faults([line.replace(b"\n", b"\r\n") for line in lines]) == []
+    reading = audit.Reading()
+    for line in lines[len(lines) // 2 :]:
+        assert reading.take(line) == "", "also from the middle on, where the one before it is taken on trust"
+    stretch = reading.stretches["prod"]
+    assert (stretch.first, stretch.last, stretch.hash) == (len(lines) // 2 + 1, len(lines), entries[-1].hash)
+
+
+@FEW
+@given(CHAINS, st.data())
+def test_any_byte_of_an_export_that_was_changed_is_found(entries: list[audit.Entry], data: st.DataObject) -> None:
+    lines = [audit.line(entry) for entry in entries]
+    place = data.draw(st.integers(0, len(lines) - 1))
+    at = data.draw(st.integers(0, len(lines[place]) - 2))
+    other = data.draw(st.integers(0, 255).filter(lambda byte: byte != lines[place][at] and byte not in b"\r\n"))
+    lines[place] = lines[place][:at] + bytes([other]) + lines[place][at + 1 :]
+    assert _faults(lines) != []
+
+
+@FEW
+@given(CHAINS, st.data())
+def test_a_line_that_is_missing_doubled_or_elsewhere_is_found(entries: list[audit.Entry], data: st.DataObject) -> None:
+    entries += chained([*(entry.event for entry in entries), entries[0].event, entries[0].event])[len(entries) :]
+    lines = [audit.line(entry) for entry in entries]
+    place = data.draw(st.integers(1, len(lines) - 2))
+    missing = [*lines[:place], *lines[place + 1 :]]
+    assert _faults(missing) != []
+    assert _faults(missing, excerpt=True) == [], "an excerpt has gaps"
+    assert _faults([*lines[: place + 1], lines[place], *lines[place + 1 :]]) != []
+    swapped = [*lines[: place - 1], lines[place], lines[place - 1], *lines[place + 1 :]]
+    assert _faults(swapped) != []
+    assert _faults(swapped, excerpt=True) != [], "but its entries are in their order"
+
+
+def test_a_forged_entry_with_a_hash_of_its_own_does_not_fit_between_its_neighbours() -> None:
+    event = audit.Event("proposal:approved", "prod", "U1", examples.NOW)
+    entries = chained([event] * 3)
+    forged = replace(event, actor="U9")
+    digest = audit.link(entries[1].previous, 2, forged)
+    lines = [audit.line(one) for one in (entries[0], replace(entries[1], event=forged, hash=digest), entries[2])]
+    assert _faults(lines) == ["entry 3 of prod does not follow from the one before it"]
+
+
+def test_chains_may_lie_between_each_other_in_an_export() -> None:
+    event = audit.Event("a:b", "prod", "U1", examples.NOW)
+    one, other = chained([event] * 2), chained([replace(event, chain="test")] * 2)
+    lines = [audit.line(entry) for pair in zip(one, other, strict=True) for entry in pair]
+    assert _faults(lines) == []
+
+
+def test_what_is_no_export_is_said_to_be_none() -> None:
+    entry = chained([audit.Event("a:b", "prod", "U1", examples.NOW)])[0]
+    body = b'{"no":"entry"}'
+    fake = b'{"hash":"' + hashlib.sha256(body).hexdigest().encode() + b'","entry":' + body + b"}"
+    first = audit.line(replace(entry, previous="1" * 64, hash=audit.link("1" * 64, 1, entry.event)))
+    assert _faults([b"", b"{}", b"\xff" * 200, b"x" * 100]) == ["it is no line of an export"] * 4
+    assert _faults([fake]) == ["it holds no entry of a trail"]
+    assert _faults([first]) == ["entry 1 of prod begins no chain"]

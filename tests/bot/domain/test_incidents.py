@@ -280,3 +280,41 @@ def test_signals_from_before_the_resolution_open_nothing_for_a_while() -> None:
 def test_one_new_signal_among_old_ones_is_enough() -> None:
     mixed = examples.problem(examples.finding(since=NOW - 6 * MINUTE), examples.finding("NotReady", since=NOW - MINUTE))
     assert not incidents.is_old_signal(mixed, ended(30, 5), NOW)
+
+
+FIXED = {"resolution": f"{incidents.FIXED} kubectl rollout restart."}
+
+
+def test_what_happens_again_and_again_is_as_old_as_its_last_time() -> None:
+    """The pod of an old OOM kill may be killed again: its finding began before the fix all the same."""
+    old = examples.finding("OOMKilled", since=NOW - 20 * MINUTE, last=NOW - 6 * MINUTE)
+    new = examples.finding("OOMKilled", since=NOW - 20 * MINUTE, last=NOW - 4 * MINUTE)
+    assert incidents.is_old_signal(examples.problem(old), ended(30, 5), NOW)
+    assert not incidents.is_old_signal(examples.problem(new), ended(30, 5), NOW)
+
+
+def test_after_a_verified_action_old_signals_are_ignored_for_as_long_as_is_set() -> None:
+    old = examples.problem(examples.finding(since=NOW - 40 * MINUTE))
+    last = ended(60, 25, **FIXED)
+    assert incidents.is_old_signal(old, last, NOW, 30 * MINUTE)
+    assert not incidents.is_old_signal(old, last, NOW, 20 * MINUTE)
+    assert not incidents.is_old_signal(old, ended(60, 25), NOW, 30 * MINUTE), "it ended by itself"
+    assert incidents.is_old_signal(old, ended(60, 9), NOW, MINUTE)
+
+
+def test_only_short_after_a_verified_action_a_new_failure_goes_on_in_the_thread() -> None:
+    assert incidents.came_back(ended(30, 5, **FIXED), NOW, 10 * MINUTE)
+    assert not incidents.came_back(ended(30, 11, **FIXED), NOW, 10 * MINUTE)
+    assert not incidents.came_back(ended(30, 5), NOW, 10 * MINUTE)
+    assert not incidents.came_back(examples.incident(), NOW, 10 * MINUTE)
+    assert not incidents.came_back(None, NOW, 10 * MINUTE)
+
+
+def test_what_goes_on_is_open_wants_a_cause_and_is_nobodys() -> None:
+    last = ended(30, 5, acknowledged_at=NOW - 20 * MINUTE, acknowledged_by="U1", clear_sweeps=2, **FIXED)
+    problem = examples.problem(examples.finding("OOMKilled", "app out of memory", severity="P2"), severity="P2")
+    again = incidents.reopened(last, problem, "killed", NOW)
+    assert (again.id, again.episode, again.state, again.resolution) == (last.id, last.episode, "open", "")
+    assert (again.resolved_at, again.acknowledged_at, again.acknowledged_by) == (None, None, "")
+    assert (again.kinds, again.headline, again.severity) == (("OOMKilled",), "killed", "P2")
+    assert (again.diagnosis_wanted, again.clear_sweeps, again.opened_at) == (True, 0, last.opened_at)

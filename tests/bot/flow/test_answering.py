@@ -195,19 +195,33 @@ async def test_the_trail_is_shown_by_incident_by_person_or_by_day(begin: worlds.
     bot = await world.replica()
     incident, proposal = await world.proposed(bot)
     await bot.pipeline.approve(worlds.press(proposal, worlds.CHLOE))
-    mine = await bot.pipeline.audit_page(f"<@{worlds.CHLOE}|chloe>")
+    mine = await bot.pipeline.audit_page(f"<@{worlds.CHLOE}|chloe>", worlds.ANA)
     assert [entry.event.tag for entry in mine.entries] == ["press:refused"]
-    of_it = await bot.pipeline.audit_page(incident.name)
+    of_it = await bot.pipeline.audit_page(incident.name, worlds.ANA)
     assert [entry.event.tag for entry in of_it.entries][-1] == "incident:opened"
-    day = await bot.pipeline.audit_page("24h")
+    day = await bot.pipeline.audit_page("24h", worlds.ANA)
     assert {entry.event.tag for entry in day.entries} >= {"watch:added", "incident:opened", "press:refused"}
     assert day.broken is None
     world.clock.passed += DAY + timedelta(minutes=1)
-    assert (await bot.pipeline.audit_page("")).entries == ()
+    assert (await bot.pipeline.audit_page("", worlds.ANA)).entries == ()
     with pytest.raises(errors.NotPossible, match="There is no incident WK-999"):
-        await bot.pipeline.audit_page("WK-999")
+        await bot.pipeline.audit_page("WK-999", worlds.ANA)
     with pytest.raises(errors.NotPossible, match="There is no trail of `yesterday`"):
-        await bot.pipeline.audit_page("yesterday")
+        await bot.pipeline.audit_page("yesterday", worlds.ANA)
+
+
+async def test_who_looked_at_the_trail_is_in_the_trail_and_not_on_the_page_itself(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    incident, _ = await world.proposed(bot)
+    page = await bot.pipeline.audit_page(incident.name, worlds.CHLOE)
+    assert "audit:viewed" not in [entry.event.tag for entry in page.entries]
+    viewed = await bot.told(incident.id, "audit:viewed")
+    assert (viewed.actor, viewed.chain) == (worlds.CHLOE, worlds.CLUSTER)
+    assert viewed.data == {"of": incident.name, "entries": len(page.entries)}
+    await bot.pipeline.audit_page("", worlds.CHLOE)
+    (newest, *_) = (await bot.pipeline.audit_page(f"<@{worlds.CHLOE}>", worlds.ANA)).entries
+    assert (newest.event.tag, newest.event.chain, newest.event.data["of"]) == ("audit:viewed", "-", "24h")
 
 
 # --- watches --------------------------------------------------------------------------------------------------------
@@ -283,7 +297,7 @@ async def test_pausing_and_resuming_happen_once_each(record: Recorded) -> None:
     await bot.pipeline.resume_watch("demo", worlds.BEN)
     with pytest.raises(errors.NotPossible, match="Watch `demo` is active already"):
         await bot.pipeline.resume_watch("demo", worlds.BEN)
-    page = await bot.pipeline.audit_page("")
+    page = await bot.pipeline.audit_page("", worlds.ANA)
     told = [(entry.event.tag, entry.event.actor) for entry in reversed(page.entries)]
     assert told == [("watch:added", worlds.ANA), ("watch:paused", worlds.ANA), ("watch:active", worlds.BEN)]
     with pytest.raises(errors.NotPossible, match=r"There is no watch `dem`\. Did you mean `demo`\?"):

@@ -43,7 +43,7 @@ async def test_a_rejection_ends_it_with_its_reason(begin: worlds.Begin) -> None:
     assert (await bot.pipeline.may_decide(worlds.press(proposal, worlds.BEN))).counted
     assert (await bot.pipeline.reject(worlds.press(proposal, worlds.BEN, reason="we are in a freeze"))).counted
     assert (await bot.remedy(incident.id)).state == "rejected"
-    assert (await bot.told(incident.id, "proposal:rejected")).data == {"reason": "we are in a freeze"}
+    assert (await bot.told(incident.id, "proposal:rejected")).data["reason"] == "we are in a freeze"
     late = await bot.pipeline.approve(worlds.press(proposal))
     assert late.ending == "late"
     assert "rejected by <@U0BEN>" in late.text
@@ -62,6 +62,36 @@ async def test_who_is_no_approver_is_told_who_is_and_it_is_recorded(begin: world
     assert (await bot.remedy(incident.id)).state == "proposed"
     refused = await bot.told(incident.id, "press:refused")
     assert (refused.actor, refused.data["ending"]) == (worlds.CHLOE, "not-allowed")
+    assert (refused.data["why"], refused.data["digest"]) == ("no approver", proposal.digest)
+    assert refused.data["policy"] == worlds.POLICY.hash
+
+
+async def test_every_step_from_the_proposal_to_its_end_names_the_digest_and_the_policy(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    incident, proposal = await world.proposed(bot)
+    assert (await bot.pipeline.approve(worlds.press(proposal, worlds.ANA))).counted
+    assert not (await bot.pipeline.approve(worlds.press(proposal, worlds.BEN))).counted
+    assert await bot.pipeline.execute_next()
+    for tag in ("proposal:made", "proposal:approved", "press:refused", "execution:started", "execution:ended"):
+        event = await bot.told(incident.id, tag)
+        assert (event.data["digest"], event.data["policy"]) == (proposal.digest, worlds.POLICY.hash), tag
+    refused = await bot.told(incident.id, "press:refused")
+    assert (refused.actor, refused.data["why"]) == (worlds.BEN, "it was approved already")
+    assert (await bot.told(incident.id, "execution:started")).data["approvers"] == [worlds.ANA]
+
+
+async def test_a_press_that_is_refused_on_an_incident_is_recorded_too(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    incident, proposal = await world.proposed(bot)
+    assert (await bot.pipeline.acknowledge(incident.id, worlds.ANA)).counted
+    assert not (await bot.pipeline.acknowledge(incident.id, worlds.CHLOE)).counted
+    refused = await bot.told(incident.id, "press:refused")
+    assert (refused.actor, refused.data["button"], refused.data["ending"]) == (worlds.CHLOE, "acknowledge", "late")
+    assert (await bot.pipeline.approve(worlds.press(proposal))).counted
+    assert not (await bot.pipeline.propose_again(incident.id, worlds.CHLOE)).counted
+    assert (await bot.told(incident.id, "press:refused")).data["button"] == "propose again"
 
 
 async def test_where_nobody_may_it_says_so(begin: worlds.Begin) -> None:
@@ -126,8 +156,11 @@ async def test_a_proposal_of_another_policy_is_not_approved(begin: worlds.Begin)
     stricter = guardrails.Policy(approvers=worlds.POLICY.approvers, max_replicas=10)
     changed = await world.replica("b", rules=replace(worlds.RULES, policy=stricter))
     answer = await changed.pipeline.approve(worlds.press(proposal))
-    assert answer == approvals.Answer("moved-on", "The policy has changed since this was proposed.")
-    assert (await bot.remedy(incident.id)).state == "proposed"
+    told = "The policy has changed since this was proposed. A fresh proposal is being made; it needs new approvals."
+    assert answer == approvals.Answer("lapsed", told)
+    assert (await bot.remedy(incident.id)).state == "superseded"
+    assert await changed.pipeline.diagnose_next()
+    assert (await changed.pipeline.approve(worlds.press(await changed.remedy(incident.id)))).counted
 
 
 async def test_a_second_press_hears_who_was_first(begin: worlds.Begin) -> None:

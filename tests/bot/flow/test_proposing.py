@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from bot import errors
@@ -12,7 +13,11 @@ from bot.domain import diagnoses, incidents, proposals
 from bot.flow import examining, proposing
 from demo.cluster import Fault, scenarios
 from k8s import guardrails, indexing, model
+from k8s import policy as rulebook
 from tests.bot.flow import worlds
+
+DENIED_HERE = rulebook.Ruleset(rules=(rulebook.Rule(effect="deny", name="not here", clusters=(worlds.CLUSTER,)),))
+ELSEWHERE = rulebook.Ruleset(rules=(rulebook.Rule(effect="deny", name="not there", clusters=("elsewhere",)),))
 
 
 async def draft(
@@ -155,6 +160,7 @@ async def test_read_only_proposes_nothing(begin: worlds.Begin) -> None:
         (guardrails.Policy(), "Nobody may approve"),
         (guardrails.Policy(approvers=(worlds.ANA,), protected_namespaces=("pay*",)), "payments"),
         (guardrails.Policy(approvers=(worlds.ANA,), read_only=True), "Read-only"),
+        (guardrails.Policy(approvers=(worlds.ANA,), rulesets=(DENIED_HERE,)), "deny rule not here"),
     ],
 )
 async def test_what_the_policy_denies_is_not_offered(begin: worlds.Begin, policy: guardrails.Policy, why: str) -> None:
@@ -164,6 +170,28 @@ async def test_what_the_policy_denies_is_not_offered(begin: worlds.Begin, policy
     card = await bot.card(incident.id)
     assert card.remedy is None
     assert why in " ".join(card.refused)
+
+
+async def test_what_decided_and_what_raised_the_risk_are_in_the_trail_and_on_the_card(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    production = (rulebook.Places(clusters=(worlds.CLUSTER,)),)
+    tiers = rulebook.Tiers(medium=rulebook.Tier(approvers=(rulebook.Approvers(users=(worlds.BEN,), groups=("S1",)),)))
+    policy = msgspec.structs.replace(worlds.POLICY, rulesets=(ELSEWHERE,), production=production, tiers=tiers)
+    bot = await world.replica(rules=replace(worlds.RULES, policy=policy))
+    (incident,) = await world.sweep(bot)
+    drafted = await draft(bot, model.RolloutRestart(incident.subject))
+    assert drafted.proposal is not None
+    assert drafted.proposal.risk == "medium"
+    assert drafted.proposal.warnings[0].startswith("Of medium risk: ")
+    assert "This is production." in drafted.proposal.warnings[0]
+    assert drafted.decided["rule"] == "default ask"
+    assert "This is production." in str(drafted.decided["because"])
+    await world.diagnosed(bot)
+    async with bot.database.begin() as tx:
+        page = await tx.trail.page(incident_id=incident.id, limit=100)
+    (made,) = [entry.event.data for entry in page.entries if entry.event.tag == "proposal:made"]
+    assert made["rule"] == "default ask"
+    assert (await bot.card(incident.id)).approvers == (worlds.ANA, worlds.BEN, "S1")
 
 
 async def test_a_cluster_that_goes_away_meanwhile_is_named(begin: worlds.Begin) -> None:

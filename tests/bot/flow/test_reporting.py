@@ -34,7 +34,7 @@ async def test_a_silent_report_is_not_posted_unless_somebody_asked(record: Recor
     assert asked is not None
     assert asked.asked_by == worlds.CHLOE
     assert await bot.wanted() == {"report": 1}
-    page = await bot.pipeline.audit_page(f"<@{worlds.CHLOE}>")
+    page = await bot.pipeline.audit_page(f"<@{worlds.CHLOE}>", worlds.ANA)
     assert [entry.event.tag for entry in page.entries] == ["report:made"]
 
 

@@ -4,13 +4,46 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain import approvals, audit, cards, diagnoses, incidents, proposals, watches
-from k8s import model
+from bot.domain import approvals, audit, cards, diagnoses, edits, incidents, memory, proposals, watches
+from k8s import model, policy
 
 AT = datetime(2026, 11, 21, 3, 12, tzinfo=UTC)
 ANA, BEN, CLEO = "U0ANA", "U0BEN", "U0CLEO"
 API = model.ResourceRef("Deployment", "payments", "api", "0b7c-api")
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+POLICY = policy.Policy(
+    approvers=(ANA, BEN),
+    production=(policy.Places(clusters=("prod-*",)),),
+    tiers=policy.Tiers(
+        high=policy.Tier(
+            approvers=(policy.Approvers(users=(BEN,), groups=("S0ONCALL",), channels=("C0ALERTS",)),),
+            approvals=2,
+            self_approval=False,
+            reason_required=True,
+        )
+    ),
+    rulesets=(
+        policy.Ruleset(
+            rules=(
+                policy.Rule(
+                    effect="deny", name="no databases", why="Ask <@U0CLEO> *first*", kinds=("StatefulSet",),
+                    labels=("team=db", "!legacy"), source="policy.yaml:9",
+                ),
+                policy.Rule(effect="allow", name="rollouts", actions=("rollout-*",), namespaces=("pay*",)),
+                policy.Rule(effect="deny", name="elsewhere", namespaces=("web",)),
+            ),
+            default="deny",
+        ),
+    ),
+    freezes=(
+        policy.Freeze(
+            name="weekend", reason="Nobody is in", cron="0 16 * * fri", duration=timedelta(hours=62),
+            zone="Europe/Berlin", tiers=("medium", "high"), source="policy.yaml:20",
+        ),
+        policy.Freeze(name="xmas", until=datetime(2026, 12, 27, tzinfo=UTC), clusters=("dev",)),
+    ),
+    gitops=policy.Gitops(argocd="advise", flux="refuse"),
+)  # fmt: skip
 
 
 def minutes(number: float) -> datetime:
@@ -163,8 +196,34 @@ def card_of(state: proposals.State) -> cards.ProposalCard:
                 31, "not-verified", minutes(2.4), "1 of 3 rolled out", "the new pods crash too: exit 1", minutes(6)
             )
             return cards.ProposalCard(row, approved, execution(DONE), found)
+        case "worse":
+            found = proposals.Verification(
+                31,
+                "worse",
+                minutes(2.4),
+                "1 of 3 rolled out",
+                "1 of 3 pods is ready now, 2 were before. The new pods crash too: exit 1",
+                minutes(6),
+                before=proposals.Before(2, "P1"),
+            )
+            return cards.ProposalCard(row, approved, execution(DONE), found)
         case _:
             return cards.ProposalCard(row, approved, execution(ended[state]))
+
+
+def high_risk(*approved: str, **changes: Any) -> cards.ProposalCard:
+    """A remedy that takes two people with a reason each, approved by these so far."""
+    warned = ("Of high risk: it is a StatefulSet; half of the replicas are not ready; it is production.",)
+    row = proposal(**{"risk": "high", "approvals": 2, "reason_required": True, "warnings": warned, **changes})
+    made = [decision(user=user, reason="it served for days", at=minutes(2 + n)) for n, user in enumerate(approved)]
+    return cards.ProposalCard(row, made[-1] if made else None, earlier=tuple(made[:-1]))
+
+
+FIELDS = (
+    edits.Field("replicas", "Replicas", "number", "4", hint="It has 3 replicas now."),
+    edits.Field("revision", "Revision", "choice", "3", (edits.Choice("3", "3 · had served · web:1.4"),)),
+    edits.Field("memory_limit", "Memory limit", "text", "256Mi", hint="such as 256Mi or 1Gi", optional=True),
+)
 
 
 def undo(state: proposals.State = "proposed", **changes: Any) -> cards.ProposalCard:
@@ -201,6 +260,30 @@ def card(remedy: cards.ProposalCard | None = None, **changes: Any) -> cards.Inci
     return replace(first, **changes)
 
 
+STUCK = model.BlastRadius(pods=0, ready=3, desired=3, headroom=1, removed=2)
+TRIES = (
+    memory.Try("rollout-undo", "verified", minutes(-9000), timedelta(minutes=40)),
+    memory.Try("rollout-restart", "not-verified", minutes(-4000)),
+    memory.Try("rollout-undo", "not-verified", minutes(-3000)),
+)
+
+
+def harmed(no_undo: str) -> cards.ProposalCard:
+    """A remedy that made it worse and cannot be taken back."""
+    made = card_of("worse")
+    assert made.verification is not None
+    return replace(made, verification=replace(made.verification, no_undo=no_undo))
+
+
+def came_back() -> cards.ProposalCard:
+    """A remedy that was verified, and whose problem was seen again four minutes later."""
+    made = card_of("verified")
+    assert made.verification is not None
+    assert made.verification.finished_at is not None
+    back = made.verification.finished_at + timedelta(minutes=4)
+    return replace(made, verification=replace(made.verification, came_back_at=back))
+
+
 FROZEN = (
     "rollout-undo was considered: the API server would refuse it: deployments.apps 'api' is forbidden: "
     "ValidatingAdmissionPolicy 'freeze' with binding 'freeze' denied request: changes are frozen until Monday 06:00; "
@@ -227,7 +310,17 @@ def every_incident() -> dict[str, cards.IncidentCard]:
         *("already-fixed", "refused", "failed", "unknown"),
     )
     found = {f"open-{state}": card(card_of(state)) for state in live}
+    second = decision(user=BEN, at=minutes(2.05))
+    two = cards.ProposalCard(proposal("executing", approvals=2), second, earlier=(decision(),))
     return found | {
+        "open-two-needed": card(high_risk()),
+        "open-one-of-two": card(high_risk(ANA)),
+        "open-one-of-two-expired": card(high_risk(ANA, state="expired")),
+        "open-executing-by-two": card(replace(two, execution=execution(None, "executing"))),
+        "open-undo-by-two": card(
+            card_of("not-verified"), undo=replace(undo(approvals=2), decision=decision(proposal_id=32, at=minutes(10)))
+        ),
+        "open-edited": card(cards.ProposalCard(proposal(proposer=CLEO)), self_approval=False),
         "investigating": card(None, diagnosis=None, evidence=()),
         "acknowledged-proposed": card(card_of("proposed"), incident=acknowledged),
         "acknowledged-executing": card(card_of("executing"), incident=acknowledged),
@@ -248,6 +341,11 @@ def every_incident() -> dict[str, cards.IncidentCard]:
         ),
         "open-looking-again": card(card_of("stale"), incident=incident(diagnosis_wanted=True)),
         "open-not-verified": card(card_of("not-verified"), undo=undo()),
+        "open-worse": card(card_of("worse"), undo=undo(), tries=TRIES),
+        "open-worse-no-undo": card(harmed("Namespace payments is protected by the policy.")),
+        "open-remembered": card(card_of("proposed"), tries=TRIES),
+        "open-came-back": card(came_back(), undo=undo()),
+        "open-removes-stuck-pods": card(cards.ProposalCard(proposal(blast=STUCK))),
         "open-after-rejection": card(card_of("proposed"), history=(card_of("rejected"),)),
         "observe": card(None, mode="observe", refused=("this watch only observes",)),
         "resolved-verified": card(card_of("verified"), incident=resolved(), undo=undo(), recurrences=2),
@@ -366,9 +464,14 @@ def report(**changes: Any) -> cards.Report:
 
 
 def audit_page(broken: bool = False) -> cards.AuditPage:
+    approved = {
+        "digest": DIGEST,
+        "policy": DIGEST[::-1],
+        "kubectl": "kubectl -n payments rollout restart deployment/api",
+    }
     events = (
         audit.Event("incident:opened", "prod-eu", "watchkeeper", AT, 12, None, {"kind": "CrashLoopBackOff"}),
-        audit.Event("proposal:approved", "prod-eu", ANA, minutes(2), 12, 31, {"digest": DIGEST[:16]}),
+        audit.Event("proposal:approved", "prod-eu", ANA, minutes(2), 12, 31, approved),
         audit.Event("execution:succeeded", "prod-eu", "watchkeeper", minutes(2.3), 12, 31, {}),
     )
     entries = []
@@ -380,4 +483,4 @@ def audit_page(broken: bool = False) -> cards.AuditPage:
     return cards.AuditPage(tuple(entries), entries[1] if broken else None)
 
 
-LATE = approvals.late(proposal("approved"), decision())
+LATE = approvals.late(proposal("approved"), (decision(),))

@@ -14,7 +14,9 @@ from bot.slack.blocks import messages
 from demo.slack import limits
 
 _OURS = re.compile(
-    r"<@[UW][A-Z0-9]+>|<#[CG][A-Z0-9]+>|<!date\^-?[0-9]+\^[^|<>^]*\|[^<>|]*>|<https?://[^|<>\s]+\|[^<>]+>", re.ASCII
+    r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>|<#[CG][A-Z0-9]+>|<!date\^-?[0-9]+\^[^|<>^]*\|[^<>|]*>"
+    r"|<https?://[^|<>\s]+\|[^<>]+>",
+    re.ASCII,
 )
 
 

@@ -24,7 +24,7 @@ def shown(card: cards.IncidentCard) -> list[str]:
 def test_an_open_incident_offers_what_its_newest_proposal_leaves_to_do(state: proposals.State) -> None:
     card = building.card(building.card_of(state))
     if state == "proposed":
-        assert shown(card) == [APPROVE, REJECT, ACK]
+        assert shown(card) == [APPROVE, "Edit…", REJECT, ACK]
     elif state in proposals.RUNNING:
         assert shown(card) == []
     else:
@@ -99,6 +99,16 @@ def test_only_what_cannot_be_undone_or_is_of_high_risk_asks_back(
         (model.RolloutUndo(building.API, 7), "Approve: roll back to revision 7"),
         (model.Scale(building.API, 5), "Approve: scale to 5"),
         (model.DeletePod(building.API, building.API), "Approve: delete the pod"),
+        (model.RolloutPause(building.API), "Approve: pause the rollout"),
+        (model.RolloutResume(building.API), "Approve: resume the rollout"),
+        (model.SetImage(building.API, "web", "reg.example/shop/web:1.4"), "Approve: set image web:1.4"),
+        (model.SetResources(building.API, "web", memory_limit="1Gi"), "Approve: set memory limit 1Gi"),
+        (
+            model.SetResources(building.API, "web", cpu_limit="1", memory_limit="1Gi"),
+            "Approve: set requests and limits",
+        ),
+        (model.SetEnv(building.API, "web", "DB_URL", 4), "Approve: set DB_URL"),
+        (model.UnsetEnv(building.API, "web", "TRACE", 4), "Approve: unset TRACE"),
     ],
 )
 def test_approve_names_what_it_does(action: model.Action, label: str) -> None:
@@ -109,13 +119,29 @@ def test_approve_names_what_it_does(action: model.Action, label: str) -> None:
 def test_a_press_carries_the_row_and_what_was_seen_of_it() -> None:
     pressed = checking.elements(incident.parent(building.card(building.card_of("proposed"))))
     assert [ids.parse(one["value"]) for one in pressed] == [
-        *[ids.Target(31, building.DIGEST[:16])] * 2,
+        *[ids.Target(31, building.DIGEST[:16])] * 3,
         ids.Target(12),
     ]
-    assert [one["action_id"] for one in pressed] == [ids.APPROVE, ids.REJECT, ids.ACKNOWLEDGE]
+    assert [one["action_id"] for one in pressed] == [ids.APPROVE, ids.EDIT, ids.REJECT, ids.ACKNOWLEDGE]
     undo = checking.elements(incident.parent(building.card(building.card_of("not-verified"), undo=building.undo())))[0]
     assert (undo["action_id"], ids.parse(undo["value"])) == (ids.UNDO, ids.Target(32, building.DIGEST[:16]))
     assert building.undo().proposal.summary in undo["confirm"]["text"]["text"]
+
+
+def test_where_a_reason_is_required_another_button_opens_the_window_that_asks_and_nothing_else_asks_back() -> None:
+    approve = checking.elements(incident.parent(building.card(building.high_risk(building.ANA))))[0]
+    assert (approve["action_id"], approve["style"]) == (ids.APPROVE_WITH_REASON, "danger")
+    assert approve["text"]["text"].endswith("…")
+    assert "confirm" not in approve
+    way_back = building.undo(reason_required=True)
+    undo = checking.elements(incident.parent(building.card(building.card_of("not-verified"), undo=way_back)))[0]
+    assert (undo["action_id"], "confirm" in undo) == (ids.APPROVE_WITH_REASON, False)
+
+
+def test_only_what_has_typed_parameters_can_be_edited() -> None:
+    for action, can in ((model.Scale(building.API, 5), True), (model.RolloutRestart(building.API), False)):
+        made = incident.parent(building.card(cards.ProposalCard(building.proposal(action=action))))
+        assert ("Edit…" in checking.buttons(made)) == can
 
 
 def test_undo_of_a_scaling_says_the_number() -> None:
@@ -142,11 +168,11 @@ def test_a_value_that_is_not_ours_is_refused(value: str) -> None:
 
 
 def test_a_modal_keeps_what_it_is_about() -> None:
-    context = ids.Rejection(31, building.DIGEST[:16], "C1", "1.2")
-    assert ids.rejection(ids.private_metadata(context)) == context
+    context = ids.Pressed(31, building.DIGEST[:16], "C1", "1.2")
+    assert ids.pressed(ids.private_metadata(context)) == context
     for broken in ("", "{}", "[]", '{"proposal_id":1}', '{"proposal_id":1,"digest":"x","more":1}', "\ud800"):
         with pytest.raises(ids.Malformed):
-            ids.rejection(broken)
+            ids.pressed(broken)
 
 
 @pytest.mark.parametrize(

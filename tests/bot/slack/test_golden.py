@@ -7,6 +7,7 @@ import pytest
 
 from bot.slack import ids
 from bot.slack.blocks import answers, home, incident, messages, modals, report, thread
+from k8s import policy, policy_words
 from tests.bot.slack import building, checking
 
 CARDS = building.every_incident()
@@ -53,6 +54,9 @@ def _messages() -> dict[str, messages.Message]:
         "evidence-with-gaps": thread.evidence(CARDS["open-no-action"]),
         "recovery-fixed": thread.recovery(CARDS["resolved-verified"]),
         "recovery-by-itself": thread.recovery(CARDS["resolved-by-itself"]),
+        "worse": thread.worse(CARDS["open-worse"]),
+        "worse-no-undo": thread.worse(CARDS["open-worse-no-undo"]),
+        "worse-taken-back": thread.worse(CARDS["resolved-undone"]),
         "recovery-broken-again": thread.recovery(CARDS["open-proposed"]),
         "report": report.message(building.report()),
         "report-empty": report.message(QUIET),
@@ -67,6 +71,8 @@ def _messages() -> dict[str, messages.Message]:
         "watches": answers.watch_list(page.watches),
         "swept": answers.swept(building.watch(), building.sweep(degraded={"events": "forbidden"}), page.open),
         "swept-failed": answers.swept(building.watch(), building.sweep(status="failed", error="no route to host")),
+        "policy": answers.policy_page(building.POLICY, policy_words.Place("prod-eu", "payments"), building.AT),
+        "policy-shipped": answers.policy_page(policy.Policy(), policy_words.Place(), building.AT),
         "audit": answers.audit_page(building.audit_page()),
         "audit-broken": answers.audit_page(building.audit_page(broken=True), "Audit trail of WK-12"),
         "press-late": late,
@@ -84,10 +90,12 @@ def test_a_reply_or_answer_looks_as_it_was_agreed(name: str, golden: Golden) -> 
 
 
 def _views() -> dict[str, messages.View]:
-    context = ids.Rejection(31, building.DIGEST[:16], "C0ALERTS", "1700000000.000100")
+    context = ids.Pressed(31, building.DIGEST[:16], "C0ALERTS", "1700000000.000100")
     return {
         "modal-loading": modals.loading(),
         "modal-reject": modals.reject_reason(building.proposal(), context),
+        "modal-approve": modals.approve_reason(building.high_risk().proposal, context),
+        "modal-edit": modals.edit(building.proposal(), building.FIELDS, context),
         "modal-notice": modals.notice("Reject", building.LATE.text),
         "home": home.page(building.status(), building.BEN),
         "home-empty": home.page(

@@ -185,7 +185,7 @@ def test_no_word_makes_an_answer_or_a_modal_that_slack_refuses(words: str, more:
     event = audit.Event(words, more, user, building.AT, 12, None, {words: more, "n": number})
     page = cards.AuditPage((audit.Entry(number, event, "", ""),) * 60)
     rejected = replace(building.proposal("rejected"), kubectl=words)
-    late = approvals.late(rejected, building.decision("reject", reason=words))
+    late = approvals.late(rejected, (building.decision("reject", reason=words),))
     told = answers.pressed(late)
     assert told is not None
     for message in (
@@ -198,7 +198,7 @@ def test_no_word_makes_an_answer_or_a_modal_that_slack_refuses(words: str, more:
         _check(message)
     _check(answers.said(words), own_sentence=True)
     _check(told, own_sentence=True)
-    context = ids.Rejection(31, building.DIGEST[:16], "C0ALERTS", "1.2")
+    context = ids.Pressed(31, building.DIGEST[:16], "C0ALERTS", "1.2")
     _check(modals.reject_reason(rejected, context))
     _check(modals.notice(words, more), own_sentence=True)
 

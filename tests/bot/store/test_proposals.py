@@ -111,9 +111,42 @@ async def test_the_first_word_of_a_person_stands(store: engine.Database) -> None
     first = proposals.Decision(kept.id, "U1", "reject", "not now", examples.NOW)
     async with store.begin() as tx:
         assert await tx.proposals.decision(kept.id) is None
-        await tx.proposals.decide(first)
-        await tx.proposals.decide(replace(first, verdict="approve"))
+        assert await tx.proposals.decide(first)
+        assert not await tx.proposals.decide(replace(first, reason="never"))
         assert await tx.proposals.decision(kept.id) == first
+
+
+async def test_who_approved_first_may_reject_still_and_all_that_was_said_is_kept(store: engine.Database) -> None:
+    kept = await examples.proposed(store)
+    yes = proposals.Decision(kept.id, "U1", "approve", "it helps", examples.NOW)
+    other, no = replace(yes, user="U2"), replace(yes, verdict="reject", reason="it does not")
+    async with store.begin() as tx:
+        for said in (yes, other, no):
+            assert await tx.proposals.decide(said)
+        assert not await tx.proposals.decide(replace(yes, reason="again"))
+        assert await tx.proposals.decisions(kept.id) == [yes, other, no]
+        assert await tx.proposals.decision(kept.id) == no
+
+
+async def test_who_locks_a_proposal_sees_what_was_done_before_and_is_waited_for(store: engine.Database) -> None:
+    kept = await examples.proposed(store)
+    order: list[str] = []
+
+    async def second() -> None:
+        async with store.begin() as tx:
+            locked = await tx.proposals.lock(kept.id)
+            order.append("second")
+            assert locked is not None
+            assert [one.user for one in await tx.proposals.decisions(kept.id)] == ["U1"]
+
+    async with store.begin() as tx:
+        assert await tx.proposals.lock(kept.id) == kept
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0.2)
+        assert await tx.proposals.decide(proposals.Decision(kept.id, "U1", "approve", "", examples.NOW))
+        order.append("first")
+    await waiting
+    assert order == ["first", "second"]
 
 
 async def test_the_expired_are_found_once_by_whoever_looks_first(store: engine.Database) -> None:

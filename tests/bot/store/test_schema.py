@@ -18,16 +18,21 @@ from tests import postgres
 from tests.bot.store import examples
 
 CONSTRAINTS = """
-SELECT conrelid::regclass::text AS place, conname AS name, pg_get_constraintdef(oid) AS definition
-FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'watchkeeper_version'
+SELECT conrelid::regclass::text AS place, conname AS name, pg_get_constraintdef(pg_constraint.oid) AS definition
+FROM pg_constraint JOIN pg_class c ON c.oid = conrelid
+WHERE connamespace = 'public'::regnamespace AND c.relname <> 'watchkeeper_version' AND NOT c.relispartition
+  AND contype <> 'n'  -- of these the columns tell; the server names them
 """
-INDEXES = (
-    "SELECT tablename AS place, indexname AS name, indexdef AS definition FROM pg_indexes WHERE schemaname = 'public'"
-)
+INDEXES = """
+SELECT tablename AS place, indexname AS name, indexdef AS definition
+FROM pg_indexes JOIN pg_class c ON c.oid = tablename::regclass
+WHERE schemaname = 'public' AND NOT c.relispartition
+"""
 COLUMNS = """
 SELECT table_name AS place, column_name AS name,
        concat_ws(' ', data_type, is_nullable, column_default, is_identity, identity_generation) AS definition
-FROM information_schema.columns WHERE table_schema = 'public'
+FROM information_schema.columns JOIN pg_class c ON c.oid = table_name::regclass
+WHERE table_schema = 'public' AND NOT c.relispartition
 """
 
 

@@ -8,7 +8,7 @@ import yaml
 from kubernetes.aio import client
 
 from demo.cluster import scenarios
-from demo.cluster.access import READER, WRITER, PolicyRule
+from demo.cluster.access import OPTIONAL, READER, WRITER, PolicyRule
 from demo.cluster.patches import MERGE_PATCH
 from tests.demo.cluster.conftest import Connect, Raw, Start
 
@@ -21,7 +21,9 @@ ROLES = {
 }
 
 
-@pytest.mark.parametrize(("role", "rules"), [("watchkeeper-reader", READER), ("watchkeeper-writer", WRITER)])
+@pytest.mark.parametrize(
+    ("role", "rules"), [("watchkeeper-reader", READER), ("watchkeeper-writer", WRITER), *OPTIONAL.items()]
+)
 def test_the_users_have_the_roles_that_are_shipped(role: str, rules: tuple[PolicyRule, ...]) -> None:
     assert [each.as_json() for each in rules] == ROLES[role]
 
@@ -142,7 +144,8 @@ async def test_access_reviews_answer_from_the_same_rights(start: Start, connect:
     assert not await may("reader", "patch", "deployments", "apps")
     assert await may("writer", "patch", "deployments", "apps")
     assert await may("writer", "patch", "deployments", "apps", subresource="scale")
-    assert not await may("writer", "create", "pods", subresource="eviction")
+    assert await may("writer", "create", "pods", subresource="eviction")
+    assert not await may("writer", "create", "pods")
     assert not await may("forbidden", "list", "pods")
     assert cluster.journal.writes == []
 

@@ -135,6 +135,46 @@ def test_a_missing_revision_cannot_be_planned() -> None:
         catalogue.plan(undo(9), raw.broken_rollout(), raw.NOW)
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_of_other_kinds_the_template_of_the_controller_revision_is_put_back(kind: str) -> None:
+    action, target = model.RolloutUndo(raw.ref(kind), 2), raw.stuck(kind)
+    assert catalogue.problems(action, target) == ()
+    plan = catalogue.plan(action, target, raw.NOW)
+    (operation,) = plan.operations
+    assert operation.body == [{"op": "replace", "path": "/spec/template", "value": raw.pod_template("web:1.4")}]
+    assert plan.kubectl == f"kubectl -n payments rollout undo {kind.lower()}/api --to-revision=2"
+    assert plan.summary == (
+        "Puts revision 2 (image web:1.4) back: 2 pods of that revision stay, 1 pod replaced, "
+        "at most 1 unavailable at a time."
+    )
+    assert plan.inverse == model.RolloutUndo(raw.ref(kind), 3)
+    assert plan.pins["target revision"] == "cr-2"
+    assert plan.risk == ("high" if kind == "StatefulSet" else "medium")
+
+
+def test_the_catch_of_a_stuck_stateful_set_is_told() -> None:
+    action, target = model.RolloutUndo(raw.ref("StatefulSet"), 2), raw.stuck()
+    assert "may have to be deleted before" in catalogue.plan(action, target, raw.NOW).blast.note
+    assert target.object is not None
+    parallel = raw.workload("StatefulSet", ready=2, status=target.object["status"], podManagementPolicy="Parallel")
+    assert catalogue.plan(action, replace(target, object=parallel), raw.NOW).blast.note == ""
+
+
+@pytest.mark.parametrize(
+    ("revision", "spec", "said"),
+    [
+        (9, {}, "no revision 9 any more (it has 1, 2, 3)"),
+        (3, {}, "runs what revision 3 holds already"),
+        (2, {"updateStrategy": {"type": "OnDelete"}}, "has the update strategy OnDelete"),
+        (2, {"updateStrategy": {"rollingUpdate": {"partition": 3}}}, "has partition 3"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_stateful_set_is_said(revision: int, spec: dict[str, Any], said: str) -> None:
+    target = replace(raw.stuck(), object=raw.workload("StatefulSet", **spec))
+    (problem,) = catalogue.problems(model.RolloutUndo(raw.ref("StatefulSet"), revision), target)
+    assert said in problem
+
+
 def test_it_counts_as_applied_once_the_template_is_that_of_the_revision() -> None:
     target = raw.broken_rollout()
     plan = catalogue.plan(undo(), target, raw.NOW)
@@ -143,3 +183,13 @@ def test_it_counts_as_applied_once_the_template_is_that_of_the_revision() -> Non
     assert catalogue.applied(plan.action, plan.operations, done)
     assert not catalogue.applied(plan.action, (), done)
     assert not catalogue.applied(plan.action, plan.operations, replace(target, object=None))
+
+
+def test_pods_of_a_stuck_rollout_that_only_go_away_are_told_apart_from_those_that_are_replaced() -> None:
+    old = [raw.pod(f"api-h4-{n}", uid=f"old-{n}", owner=("ReplicaSet", "rs-4")) for n in range(2)]
+    new = [raw.pod(f"api-h5-{n}", uid=f"new-{n}", ready=False) for n in range(3)]
+    ended = raw.pod("api-h5-gone", uid="gone", deletionTimestamp=raw.at(1))
+    blast = catalogue.plan(undo(4), raw.broken_rollout(pods=(*old, *new, ended)), raw.NOW).blast
+    assert (blast.pods, blast.removed) == (1, 2)
+    without = catalogue.plan(undo(3), raw.broken_rollout(pods=(*old, *new)), raw.NOW).blast
+    assert (without.pods, without.removed) == (3, 0)

@@ -153,6 +153,19 @@ async def test_throttling_by_the_status_alone_tells_how_long_to_wait(server: ser
     assert error.retry_after == 9.0
 
 
+async def test_an_eviction_that_a_budget_forbids_is_refused_and_not_throttled(
+    server: servers.Server, tmp_path: Path
+) -> None:
+    budget = "The disruption budget api needs 2 healthy pods and has 2 currently"
+    details = {"causes": [{"reason": "DisruptionBudget", "message": budget}]}
+    server.answer = servers.status(
+        429, "Cannot evict pod as it would violate the pod's disruption budget.", details=details
+    )
+    error = await failure(server, tmp_path)
+    assert type(error) is errors.Rejected
+    assert error.message == f"Cannot evict pod as it would violate the pod's disruption budget. {budget}"
+
+
 async def test_gone_carries_the_token_that_goes_on(server: servers.Server, tmp_path: Path) -> None:
     server.answer = servers.status(410, "too old", metadata={"continue": "newer"})
     error = await failure(server, tmp_path)

@@ -58,6 +58,19 @@ def test_what_is_missing_is_one_plain_sentence(lacking: list[rights.Right], told
     assert rights.missing(lacking) == f"The bot's writing identity may not {told}."
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_what_comes_from_an_earlier_revision_takes_the_right_to_list_them(kind: str) -> None:
+    action = model.RolloutUndo(raw.ref(kind), 2)
+    plan = catalogue.plan(action, raw.stuck(kind), raw.NOW)
+    plural = f"{kind.lower()}s"
+    assert [str(each) for each in rights.needed(action, plan.operations)] == [
+        f"patch {plural}.apps",
+        f"get {plural}.apps",
+        "list pods",
+        "list controllerrevisions.apps",
+    ]
+
+
 def test_a_pod_takes_the_rights_to_delete_and_read_it_and_to_read_its_workload() -> None:
     pod = raw.pod(ready=False, owner=("ReplicaSet", raw.OWNER_UID))
     ref = model.ResourceRef("Pod", "payments", "api-h5-a", "pod-1")

@@ -78,6 +78,44 @@ async def test_a_dry_run_of_a_delete_is_marked_in_its_body_which_alone_counts(tm
     assert "dryRun" not in (await sent(tmp_path, model.Operation("delete", POD))).body
 
 
+async def test_a_job_is_deleted_with_its_pods(tmp_path: Path) -> None:
+    """https://kubernetes.io/docs/concepts/architecture/garbage-collection/: by default the server would orphan them."""
+    seen = await sent(tmp_path, model.Operation("delete", model.ResourceRef("Job", "payments", "export", "uid-3")))
+    assert seen.body["propagationPolicy"] == "Background"
+
+
+async def test_a_forced_delete_is_one_by_its_own_verb_alone(tmp_path: Path) -> None:
+    seen = await sent(tmp_path, model.Operation("force-delete", POD))
+    assert (seen.method, seen.path) == ("DELETE", "/api/v1/namespaces/payments/pods/api-1")
+    assert seen.body["gracePeriodSeconds"] == 0
+    assert seen.body["preconditions"] == {"uid": "uid-2", "resourceVersion": "77"}
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_an_eviction_has_preconditions(tmp_path: Path, *, dry_run: bool) -> None:
+    seen = await sent(tmp_path, model.Operation("evict", POD), dry_run=dry_run)
+    assert (seen.method, seen.path) == ("POST", "/api/v1/namespaces/payments/pods/api-1/eviction")
+    assert (seen.body["kind"], seen.body["metadata"]) == ("Eviction", {"name": "api-1", "namespace": "payments"})
+    options = seen.body["deleteOptions"]
+    assert options["preconditions"] == {"uid": "uid-2", "resourceVersion": "77"}
+    assert options.get("dryRun") == (["All"] if dry_run else None)
+
+
+async def test_an_eviction_that_fails_in_the_body_of_a_good_answer_is_refused(tmp_path: Path) -> None:
+    words = {"kind": "Status", "status": "Failure", "message": "This pod has more than one PodDisruptionBudget"}
+    async with servers.serving(servers.always(words)) as server, servers.connected(server, tmp_path) as over:
+        with pytest.raises(errors.Rejected, match="more than one"):
+            await writer.Writer(over).apply(model.Operation("evict", POD), resource_version=None, dry_run=False)
+
+
+async def test_a_creation_goes_to_the_collection_and_is_signed(tmp_path: Path) -> None:
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x", "namespace": "payments"}, "spec": {}}
+    cron = model.ResourceRef("CronJob", "payments", "report", "uid-4")
+    seen = await sent(tmp_path, model.Operation("create", cron, None, body))
+    assert (seen.method, seen.path) == ("POST", "/apis/batch/v1/namespaces/payments/jobs")
+    assert (seen.query, seen.body) == ({"fieldManager": "watchkeeper"}, body)
+
+
 @pytest.mark.parametrize("verb", ["patch", "scale", "delete"])
 async def test_without_a_version_the_uid_still_binds(tmp_path: Path, verb: Any) -> None:
     op = model.Operation(
@@ -98,6 +136,11 @@ async def test_without_a_version_the_uid_still_binds(tmp_path: Path, verb: Any) 
         model.Operation("scale", API),
         model.Operation("delete", POD, None, {"gracePeriodSeconds": 0}),
         model.Operation("delete", model.ResourceRef("Pod", "payments", "..", "uid")),
+        model.Operation("force-delete", POD, None, {"gracePeriodSeconds": 0}),
+        model.Operation("evict", POD, None, {}),
+        model.Operation("create", POD),
+        model.Operation("create", POD, None, {"kind": "Job", "metadata": {"name": "x", "namespace": "other"}}),
+        model.Operation("create", POD, None, {"kind": "Job", "metadata": {"namespace": "payments"}}),
     ],
 )
 async def test_an_operation_that_is_not_well_formed_is_not_sent(tmp_path: Path, op: model.Operation) -> None:
