@@ -59,12 +59,12 @@ cluster-down: setup ## end it and remove what it left
 test-cluster: setup ## the stories on a real cluster, which is started where none is given (ARGS=… are pytest's)
 	@$(BIN)/python -m tests.cluster test --kubeconfig "$(KUBECONFIG)" $(ARGS)
 
-check: setup ## lint, types, import contracts, safety gates, migrations; coverage of the last `make test`
+check: setup ## lint, types, import contracts, safety gates, links, migrations; coverage of the last `make test`
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/test_structure.py
+	$(BIN)/pytest -q tests/test_structure.py tests/test_documents.py
 	$(BIN)/python -m migrations check
 	@if [ -f .coverage ]; then $(BIN)/coverage report --skip-covered --skip-empty; \
 	else echo "check: no coverage to report: make test has not run here"; fi

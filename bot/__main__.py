@@ -21,9 +21,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from bot import access_page, errors, kinds, policy_page, settings, telemetry, telling, terminal
+from bot import access_page, errors, impersonation, kinds, policy_page, settings, telemetry, telling, terminal
 from bot.domain import looks
-from k8s import policy
+from k8s import identities, policy
 
 GROUP = "watchkeeper.commands"
 COULD_NOT = 2
@@ -175,7 +175,14 @@ def _rbac(parsed: argparse.Namespace) -> int:
         for fault in faults:
             _complain(fault)
         return 1
-    wanted = access_page.Wanted(parsed.name_prefix, parsed.cluster, parsed.namespaces, parsed.impersonate)
+    known, unknown = identities.OFF, tuple[str, ...]()
+    if parsed.impersonation_file is not None:
+        known, unknown = impersonation.of_file(parsed.impersonation_file)
+    if unknown:
+        for line in unknown:
+            _complain(line)
+        return 1
+    wanted = access_page.Wanted(parsed.name_prefix, parsed.cluster, parsed.namespaces, parsed.impersonate, known)
     print(access_page.text(settings.load(policy_file=parsed.policy).policy, wanted), end="")
     return 0
 
@@ -197,6 +204,9 @@ def _rbac_parser(commands: Any) -> None:
         default=(),
         metavar="USER,group:G",
         help="a role besides, to impersonate these users and groups by name",
+    )
+    asked.add_argument(
+        "--impersonation-file", type=Path, metavar="F", help="the same for all names of this impersonation file"
     )
     asked.add_argument(
         "--name-prefix",

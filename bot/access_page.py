@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import errors, policies
-from k8s import access, names, policy
+from bot import errors, impersonation, policies
+from k8s import access, identities, names, policy
 
 PREFIX = "watchkeeper"
 HOME = "watchkeeper"
@@ -35,6 +35,8 @@ class Wanted:
     namespaces: tuple[str, ...] = ()
     impersonated: tuple[str, ...] = ()
     """Users, and groups after `group:`."""
+    known: identities.Identities = identities.OFF
+    """The users and groups of an impersonation file come besides."""
 
 
 def file_faults(file: Path | None) -> tuple[str, ...]:
@@ -49,8 +51,9 @@ def file_faults(file: Path | None) -> tuple[str, ...]:
 
 def text(rules: policy.Policy, wanted: Wanted) -> str:
     """All documents, with what they leave out at the top."""
-    users = [name for name in wanted.impersonated if not name.startswith(GROUP)]
+    users = [name for name in wanted.impersonated if not name.startswith(GROUP)] + [*wanted.known.users]
     groups = [name.removeprefix(GROUP) for name in wanted.impersonated if name.startswith(GROUP)]
+    groups += wanted.known.groups
     found = access.roles(
         rules, cluster=wanted.cluster, namespaces=wanted.namespaces, users=tuple(users), groups=tuple(groups)
     )
@@ -167,7 +170,7 @@ def impersonated(given: str) -> tuple[str, ...]:
     found = tuple(name for each in given.split(",") if (name := each.strip()))
     for name in found or ("",):
         bare = name.removeprefix(GROUP)
-        if not bare or bare.startswith("system:") or "*" in bare or not bare.isprintable() or " " in bare:
+        if impersonation.name_fault(bare) or " " in bare:
             raise ValueError(
                 f"{name!r} is nobody to be named: write users and groups such as ann@example.com,group:sre"
             )

@@ -5,14 +5,14 @@ The errors of `k8s.client` end here: the stages see `errors.ClusterUnavailable` 
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from bot import errors
 from bot.domain import ports
 from k8s import custom as detectors
-from k8s import gathering, guardrails, model, snapshot
+from k8s import gathering, guardrails, model, snapshot, stepping
 from k8s.client import connection, discovering
 from k8s.client import errors as cluster_errors
 from k8s.client import reader as reading
@@ -98,6 +98,9 @@ class Clusters:
     async def target(self, cluster: str, action: model.Action) -> model.Target:
         return await self._ask(cluster, lambda source: source.read_target(action))
 
+    async def around(self, cluster: str, subject: model.ResourceRef) -> model.Target:
+        return await self._ask(cluster, lambda source: source.read_subject(subject))
+
     async def selected(self, cluster: str, scope: model.Scope) -> model.Scope:
         """The scope with the namespaces that match its labels now."""
         return await self._ask(cluster, lambda source: _selected(source, scope))
@@ -136,11 +139,14 @@ class GuardedHand:
     def __init__(self, hand: ports.Hand) -> None:
         self._hand = hand
 
-    async def lacking(self, plan: model.Plan) -> str:
-        return await _told(self._hand.lacking(plan))
+    async def lacking(self, plan: model.Plan, people: Collection[str] | None = None, enough: int = 0) -> str:
+        return await _told(self._hand.lacking(plan, people, enough))
 
-    async def dry_run(self, plan: model.Plan) -> ports.DryRun:
-        return await _told(self._hand.dry_run(plan))
+    async def lacking_of(self, user: str, operations: Sequence[model.Operation]) -> str:
+        return await _told(self._hand.lacking_of(user, operations))
+
+    async def dry_run(self, plan: model.Plan, people: Collection[str] | None = None) -> ports.DryRun:
+        return await _told(self._hand.dry_run(plan, people))
 
     async def execute(
         self,
@@ -160,6 +166,7 @@ class GuardedHand:
         cluster: str = "",
         members: guardrails.Members = guardrails.NO_MEMBERS,
         proposer: str = "",
+        oversight: stepping.Oversight = stepping.ALONE,
     ) -> model.Outcome:
         return await _told(
             self._hand.execute(
@@ -178,6 +185,7 @@ class GuardedHand:
                 cluster=cluster,
                 members=members,
                 proposer=proposer,
+                oversight=oversight,
             )
         )
 

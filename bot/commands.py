@@ -25,7 +25,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "add": (
         (
             '/watch add cluster [namespaces] [labels team=x] [cron "*/5 * * * *"] [zone UTC] [channel #oncall] '
-            "[mode observe] [name x] [on KIND,KIND] [off KIND] [grace KIND=10m] [severity KIND=P1]"
+            "[mode observe|approve|autonomous] [name x] [on KIND,KIND] [off KIND] [grace KIND=10m] [severity KIND=P1]"
         ),
         "add a watch; namespaces are globs with commas, !glob leaves out; labels are theirs",
     ),
@@ -33,6 +33,11 @@ FORMS: Mapping[str, tuple[str, str]] = {
         "/watch kinds name [on KIND,KIND] [off KIND] [grace KIND=10m] [severity KIND=P1] [default KIND]",
         "what one watch looks for, where it is not as in the settings; default: as there again",
     ),
+    "mode": (
+        "/watch mode name observe|approve|autonomous",
+        "whether it proposes, and whether it may do by itself what the policy allows",
+    ),
+    "breaker": ("/watch breaker name close", "let a watch do things by itself again, after bad ends stopped that"),
     "pause": ("/watch pause name", "stop a watch's sweeps for now"),
     "resume": ("/watch resume name", "go on with a paused watch"),
     "remove": ("/watch remove name", "remove a watch and close its incidents"),
@@ -126,6 +131,24 @@ def kinds_of_watch(rest: str, own: Collection[str] = ()) -> tuple[str, watches.K
         if both := [kind for kind in forgotten if kind in kinds.named]:
             raise _Fault(f"{', '.join(both)} can be `default` or something else, not both: leave one of them out")
         return words[0], kinds, forgotten
+
+
+def mode_of_watch(rest: str) -> tuple[str, guardrails.Mode]:
+    """`name observe|approve|autonomous`. Raises NotUnderstood."""
+    with _told("mode", "changed"):
+        words = _split(rest)
+        if len(words) != 2:
+            raise _Fault("it takes the watch's name and a mode")
+        return words[0], _mode(words[1].lower())
+
+
+def breaker_of_watch(rest: str) -> str:
+    """`name close`: the watch's name. Raises NotUnderstood."""
+    with _told("breaker", "changed"):
+        words = _split(rest)
+        if len(words) != 2 or words[1].lower() != "close":
+            raise _Fault("it takes the watch's name and `close`")
+        return words[0]
 
 
 def policy_place(rest: str, clusters: Sequence[str]) -> policy_words.Place:
@@ -268,7 +291,9 @@ def _mode(value: str) -> guardrails.Mode:
         return "observe"
     if value == "approve":
         return "approve"
-    raise _Fault(f"the mode `{value}` is neither `observe` nor `approve`")
+    if value == "autonomous":
+        return "autonomous"
+    raise _Fault(f"the mode `{value}` is none of `observe`, `approve` and `autonomous`")
 
 
 def _named(cluster: str, scope: model.Scope) -> str:

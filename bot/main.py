@@ -21,15 +21,14 @@ import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 
 from bot import clusters, doors, errors, following, parts, pipeline, settings, telemetry, telling
 from bot.domain import approvals, looks, ports, watches
 from bot.evidence import collecting
 from bot.llm import absent
-from bot.slack import calling, connecting, membership, publisher
+from bot.slack import calling, connecting, installing, membership, publisher
 from bot.store import engine
-from handlers import buttons, commands, health, home, modals, schedules
+from handlers import asking, buttons, commands, health, home, modals, schedules
 from k8s import executor, model
 from k8s.client import connection
 from k8s.client import errors as cluster_errors
@@ -72,7 +71,7 @@ class Hands:
             except cluster_errors.ClusterError as error:
                 raise errors.ClusterUnavailable(f"the writing identity of {name} cannot be used: {error}") from error
             self._connections[name] = opened
-            hand = executor.Executor.over(reading.Reader(opened, now=clock), opened)
+            hand = executor.Executor.over(reading.Reader(opened, now=clock), opened, self._chosen.identities)
             self._hands[name] = clusters.GuardedHand(hand)
 
     def of(self, cluster: str) -> ports.Hand | None:
@@ -134,7 +133,8 @@ class Bot:
         """Starts every part, then works until cancelled, then ends them: doors first, the database last."""
         async with contextlib.AsyncExitStack() as stack:
             client = calling.client(self._chosen.slack_bot_token, self._chosen.slack_api_url)
-            app = self._slack_app()
+            self._installation = installing.Installation(calling.Calling(client, clock, self._metrics.called_slack))
+            app = self._slack_app(self._installation)
             await self._listen(stack, app)
             self._wrong["start"] = "waiting for the database"
             database = await stack.enter_async_context(parts.record(self._chosen))
@@ -175,6 +175,7 @@ class Bot:
                 clock=clock,
                 owner=self._owner,
                 called=self._metrics.called_slack,
+                posted_in=self._installation.posted_in,
             )
             line = pipeline.Pipeline(wired)
             held = doors.Doors(line, publishing, self._metrics, clock, self._chosen.timezone, self._check)
@@ -183,18 +184,18 @@ class Bot:
                 self._following = following.Following(line, wired, seeing.connection, seeing.selected, self._monotonic)
             stack.push_async_callback(line.stop)
             stack.push_async_callback(held.hang_up)
-            for door in (commands, buttons, modals, home):
+            for door in (commands, buttons, asking, modals, home):
                 door.register(app, held)
             await self._work(held, database, app, stack)
 
-    def _slack_app(self) -> AsyncApp:
+    def _slack_app(self, installation: installing.Installation) -> AsyncApp:
         """Its client holds no bot token: only the publisher calls Slack. Socket Mode has a token of its own."""
         secret = self._chosen.slack_signing_secret
-        return AsyncApp(
-            client=calling.client(None, self._chosen.slack_api_url),
-            authorize=_one_workspace,
+        return installing.bolt(
+            calling.client(None, self._chosen.slack_api_url),
+            installation,
             signing_secret="" if secret is None else secret.get_secret_value(),
-            request_verification_enabled=self._chosen.slack_mode == "http",
+            signed=self._chosen.slack_mode == "http",
         )
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: AsyncApp) -> None:
@@ -240,6 +241,7 @@ class Bot:
             ("diagnose", held.pipeline.diagnose_next, DIAGNOSERS),
             ("execute", held.pipeline.execute_next, EXECUTORS),
             ("verify", held.pipeline.verify_next, VERIFIERS),
+            ("announce", held.pipeline.announce_next, 1),
             ("tidy", _every(5.0, held.pipeline.tidy), 1),
             ("members", _every(MEMBERS_SECONDS, self._directory.refresh), 1),
             ("schedules", _every(5.0, timing.refresh), 1),
@@ -261,6 +263,7 @@ class Bot:
             if self._following is not None:
                 group.create_task(self._following.run(), name="fast path")
             group.create_task(timing.at_start(), name="first sweeps")
+            group.create_task(self._installation.learn(), name="workspace")
             _LOG.info("bot.ready", owner=self._owner, clusters=list(self._clusters.clusters))
 
     async def _worker(self, name: str, turn: Callable[[], Awaitable[bool]]) -> None:
@@ -367,15 +370,6 @@ def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> Callable[[]
 
 def _no_hand(_cluster: str) -> None:
     return None
-
-
-async def _one_workspace(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-    """There is one workspace and one token, which only the publisher uses: nothing is to be looked up.
-
-    Bolt's own way is to ask `auth.test` at the first press. Where Slack's Web API is unwell at that moment, it would
-    keep the press back and tell the person that the app is no longer installed.
-    """
-    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
 
 
 def _bolt_route(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

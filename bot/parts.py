@@ -61,6 +61,7 @@ def checked(
 def rules_of(chosen: settings.Settings) -> rules.Rules:
     return rules.Rules(
         policy=chosen.policy,
+        identities=chosen.identities,
         kinds=chosen.kinds,
         log_noise=tuple(text.lower() for text in chosen.log_noise),
         default_channel=chosen.default_channel,
@@ -70,6 +71,7 @@ def rules_of(chosen: settings.Settings) -> rules.Rules:
         verify_hold=chosen.verify_hold,
         verify_hold_relapsing=chosen.verify_hold_relapsing,
         verify_timeout=chosen.verify_timeout,
+        execution_timeout=chosen.execution_timeout,
         quiet_after_fix=chosen.quiet_after_fix,
         first_post_delay=chosen.first_post_delay,
         coalesce=chosen.coalesce,

@@ -18,10 +18,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot import errors
-from bot.domain import approvals, cards, diagnoses, edits, incidents, looks, memory, ports, proposals, watches
+from bot.domain import approvals, cards, choices, diagnoses, edits, incidents, looks, memory, ports, proposals, watches
 from bot.flow import (
+    announcing,
     answering,
     approving,
+    asking,
+    breaking,
     diagnosing,
     editing,
     examining,
@@ -29,12 +32,17 @@ from bot.flow import (
     proposing,
     reporting,
     sweeping,
+    taking,
     triage,
     verifying,
     watching,
 )
-from k8s import model
+from k8s import guardrails, model
 from k8s import policy as rulebook
+
+PRESSES = 4
+"""Presses that are decided at once in one process; more of them wait for their turn, in order. Less than the pool has
+connections: however many people press, none is told that the database is busy, and the workers go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,7 @@ class Pipeline:
 
     def __init__(self, wired: ports.Ports) -> None:
         self._wired = wired
+        self._turns = asyncio.Semaphore(PRESSES)
         self._looking: dict[tuple[int, model.Scope | None], asyncio.Task[SweptNow]] = {}
         """Sweeps that people asked for and that run now: whoever asks for the same meanwhile gets its answer."""
 
@@ -120,11 +129,26 @@ class Pipeline:
     # --- buttons --------------------------------------------------------------------------------------------------
 
     async def approve(self, press: approvals.Press) -> approvals.Answer:
-        answer = await approving.approve(self._wired, press)
+        async with self._turns:
+            answer = await approving.approve(self._wired, press)
         return answer if answer.ending != "lapsed" else await self._lapsed(press, answer)
 
     async def reject(self, press: approvals.Press) -> approvals.Answer:
-        return await approving.reject(self._wired, press)
+        async with self._turns:
+            return await approving.reject(self._wired, press)
+
+    async def stop_alone(self, press: approvals.Press) -> approvals.Answer:
+        """Keeps what was announced from being done by itself. For those who may approve it."""
+        answer = await approving.may_decide(self._wired, press)
+        return await announcing.stop(self._wired, press) if answer.counted else answer
+
+    async def close_breaker(self, watch_id: int, user: str) -> approvals.Answer:
+        """What a watch may do by itself, it does again. For those who approve what is of low risk."""
+        return await breaking.close(self._wired, watch_id, user)
+
+    async def stop_execution(self, press: approvals.Press) -> approvals.Answer:
+        """Asks what runs in steps to end before its next one."""
+        return await approving.stop(self._wired, press)
 
     async def may_decide(self, press: approvals.Press) -> approvals.Answer:
         return await approving.may_decide(self._wired, press)
@@ -184,11 +208,68 @@ class Pipeline:
         await editing.refused(self._wired, begun, press.user, faults)
         return approvals.Edited(approvals.Answer("unavailable"), faults)
 
+    async def options(self, incident_id: int, user: str) -> choices.Menu:
+        """What this person may ask for, in the place of what the rules propose. Raises NotPossible,
+        ClusterUnavailable."""
+        return choices.menu(await asking.sight(self._wired, await self._asking(incident_id, user)))
+
+    async def fields_of(self, incident_id: int, name: str, user: str) -> choices.Menu:
+        """The same with what to enter for this action, by a fresh look, or why not. Raises NotPossible,
+        ClusterUnavailable."""
+        return choices.menu(await asking.sight(self._wired, await self._asking(incident_id, user)), name)
+
+    async def _asking(self, incident_id: int, user: str) -> asking.Asking:
+        begun = await asking.begin(self._wired, incident_id, user)
+        if isinstance(begun, approvals.Answer):
+            raise errors.NotPossible(begun.text)
+        return begun
+
+    async def ask_with(self, incident_id: int, name: str, values: Mapping[str, str], user: str) -> approvals.Edited:
+        """As `ask_for`, of what a person entered. Faults are by field; under "" about the whole."""
+        begun = await asking.begin(self._wired, incident_id, user)
+        if isinstance(begun, approvals.Answer):
+            return approvals.Edited(begun)
+        seen = await asking.sight(self._wired, begun)
+        try:
+            action = choices.made(name, values, seen)
+        except edits.Wrong as error:
+            await asking.refused(self._wired, begun, user, error.faults)
+            return approvals.Edited(approvals.Answer("unavailable"), error.faults)
+        return await self._ask_for(begun, action, user)
+
+    async def ask_for(self, incident_id: int, action: model.Action, user: str) -> approvals.Edited:
+        """Proposes this very action, in the place of what is open: checked like any proposal, approved by nobody yet.
+
+        What speaks against it is in `faults`, and in the trail. Raises ClusterUnavailable.
+        """
+        begun = await asking.begin(self._wired, incident_id, user)
+        if isinstance(begun, approvals.Answer):
+            return approvals.Edited(begun)
+        return await self._ask_for(begun, action, user)
+
+    async def _ask_for(self, begun: asking.Asking, action: model.Action, user: str) -> approvals.Edited:
+        wired, old = self._wired, begun.open
+        why = "asked for by a person" if old is None else f"asked for by a person, in the place of {old.kubectl}"
+        candidate = diagnoses.Candidate(action, why)
+        drafted = await proposing.draft(wired, begun.incident, begun.mode, [candidate], proposer=user)
+        reasons: tuple[str, ...] = drafted.reasons or ("It cannot be done.",)
+        if drafted.proposal is not None:
+            same = old is not None and old.expires_at > wired.clock() and asking.same(old, drafted.proposal)
+            reasons = (asking.SAME,) if same else ()
+        if reasons:
+            faults = {"": " ".join(reasons)}
+            await asking.refused(wired, begun, user, faults, action)
+            return approvals.Edited(approvals.Answer("unavailable"), faults)
+        if await proposing.asked(wired, begun.incident.id, old, drafted, user, begun.approved) is None:
+            await asking.refused(wired, begun, user, {"": asking.LATE}, action)
+            return approvals.Edited(approvals.Answer("late", asking.LATE))
+        return approvals.Edited(approvals.Answer("counted"))
+
     async def acknowledge(self, incident_id: int, user: str) -> approvals.Answer:
-        return await approving.acknowledge(self._wired, incident_id, user)
+        return await taking.acknowledge(self._wired, incident_id, user)
 
     async def propose_again(self, incident_id: int, user: str) -> approvals.Answer:
-        return await approving.ask_again(self._wired, incident_id, user)
+        return await taking.ask_again(self._wired, incident_id, user)
 
     # --- questions and watches ------------------------------------------------------------------------------------
 
@@ -235,6 +316,15 @@ class Pipeline:
         watch = await answering.watch_named(self._wired, name)
         await watching.resume(self._wired, watch, user)
         return watch
+
+    async def change_mode(self, name: str, mode: guardrails.Mode, user: str) -> watches.Watch:
+        """Raises NotPossible, for autonomous also where the policy or this person may not have that."""
+        watch = await answering.watch_named(self._wired, name)
+        return await watching.change_mode(self._wired, watch, mode, user)
+
+    async def close_breaker_of(self, name: str, user: str) -> approvals.Answer:
+        """As `close_breaker`, by the watch's name."""
+        return await self.close_breaker((await answering.watch_named(self._wired, name)).id, user)
 
     async def change_kinds(
         self, name: str, said: watches.Kinds, forgotten: Collection[str], user: str
@@ -293,6 +383,7 @@ class Pipeline:
         drafted = await proposing.draft(wired, incident, mode, found.candidates, proposer=incident.asked_by)
         drafted = replace(drafted, refused=(*remembered.dropped, *drafted.refused))
         await proposing.publish(wired, incident, found, dossier.evidence, drafted, incidents.causes(problem))
+        await announcing.announce(wired, incident.id, watch)
         return True
 
     async def _remembered(self, incident: incidents.Incident, found: diagnoses.Diagnosis) -> memory.Ordered:
@@ -317,6 +408,10 @@ class Pipeline:
         ended = await executing.do(self._wired, job, examining.gone)
         await executing.finish(self._wired, job, ended)
         return True
+
+    async def announce_next(self) -> bool:
+        """One step of what is done by itself: its announcement, its start, or what its end means for the breaker."""
+        return await announcing.turn(self._wired) or await breaking.count(self._wired)
 
     async def verify_next(self) -> bool:
         turn = await verifying.take(self._wired)

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from k8s import custom, detection, ruling
+from k8s import custom, custom_actions, detection, ruling
 
 GROUP = "watchkeeper.detectors"
+ACTIONS = "watchkeeper.actions"
 VARIABLE = "WATCHKEEPER_DETECTORS_FILE"
 
 
@@ -71,3 +72,29 @@ def _plugins(entries: Iterable[importlib.metadata.EntryPoint]) -> tuple[list[cus
         taken.update(kind.lower() for kind in plugin.kinds)
         plugins.append(plugin)
     return plugins, faults
+
+
+def actions(
+    entries: Iterable[importlib.metadata.EntryPoint] | None = None,
+) -> tuple[tuple[custom_actions.Guarded, ...], tuple[str, ...]]:
+    """The actions of the entry points (those that are installed, unless given), and all faults, one line each."""
+    found = importlib.metadata.entry_points(group=ACTIONS) if entries is None else entries
+    kept: dict[str, custom_actions.Guarded] = {}
+    faults: list[str] = []
+    for entry in sorted(found, key=lambda entry: entry.name):
+        package = entry.dist.name if entry.dist is not None else entry.module
+        which = f"action {entry.name} of package {package} ({entry.value})"
+        try:
+            action = custom_actions.Guarded(entry.load(), f"{package}: {entry.name}")
+        except custom_actions.Faulty as fault:
+            faults.append(f"{which} is no action: {fault}: repair it, or uninstall {package}")
+            continue
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code
+            told = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            faults.append(f"{which} cannot be loaded ({told}): repair it, or uninstall {package}")
+            continue
+        if action.name in kept:
+            faults.append(f"{which} has the name {action.name}, which is taken: uninstall {package}, or rename it")
+            continue
+        kept[action.name] = action
+    return tuple(kept.values()), tuple(faults)

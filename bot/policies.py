@@ -17,7 +17,7 @@ import pydantic
 import yaml
 
 from bot import formats
-from k8s import catalogue, model, policy, schedules
+from k8s import catalogue, commands, custom_actions, model, policy, schedules
 
 VARIABLE = "WATCHKEEPER_POLICY_FILE"
 MOST_CHARACTERS = 262_144
@@ -30,6 +30,7 @@ _GLOB = re.compile(r"[A-Za-z0-9._:/@*?\[\]!-]{1,253}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}")
 _WHOLE = ("the rule ", "the freeze ", "it names ")
 """How the faults begin that are no single key's."""
+_CUSTOM = re.compile(r"custom-[a-z0-9*?-]{1,60}")
 _APPROVER = re.compile(r"\*|[UWSCG][A-Z0-9]{2,}")
 
 
@@ -65,7 +66,9 @@ def _glob(value: str) -> str:
 
 
 def _action(value: str) -> str:
-    known = tuple(catalogue.REMEDIES)
+    known = (*(name for name in catalogue.REMEDIES if name != "custom"), *custom_actions.installed())
+    if _CUSTOM.fullmatch(value):
+        return value  # one file does for many places, and not all have the same packages
     if not fnmatch.filter(known, value):
         near = difflib.get_close_matches(value, known, 1)
         raise ValueError(
@@ -98,6 +101,12 @@ def _approver(value: str) -> str:
 def _name(value: str) -> str:
     if _NAME.fullmatch(value) is None:
         raise ValueError("it is no name: write up to 63 letters, digits, blanks, dots, - or _")
+    return value
+
+
+def _argv(value: list[str]) -> list[str]:
+    if found := commands.fault(value):
+        raise ValueError(f"it {found}")
     return value
 
 
@@ -134,6 +143,8 @@ _Kind = Annotated[str, pydantic.Field(strict=True), pydantic.AfterValidator(_kin
 _Kinds = Annotated[list[_Kind], pydantic.BeforeValidator(_names)]
 _Approver = Annotated[str, pydantic.Field(strict=True), pydantic.AfterValidator(_approver)]
 _Approvers = Annotated[list[_Approver], pydantic.BeforeValidator(_names)]
+_Word = Annotated[str, pydantic.Field(strict=True)]
+"""A number has to stand in quotes: as it is written is how it is run."""
 _Tiers = Annotated[list[model.RiskTier], pydantic.BeforeValidator(_names)]
 
 
@@ -223,10 +234,36 @@ class _Freeze(_Places):
         return self
 
 
+class _Command(_Places):
+    name: _Name
+    argv: Annotated[list[_Word], pydantic.AfterValidator(_argv)]
+    containers: _Globs = []
+    kinds: _Kinds = []
+    risk: Literal["medium", "high"] = "high"
+    timeout_seconds: Annotated[int, pydantic.Field(strict=True, ge=1, le=commands.LONGEST_S)] = 30
+    undo: _Text = ""
+
+
 class _Gitops(_Form):
     argocd: policy.Ownership = "warn"
     flux: policy.Ownership = "warn"
     helm: policy.Ownership = "warn"
+
+
+class _Record(_Form):
+    helped: Annotated[int, pydantic.Field(strict=True, ge=1, le=20)] | None = None
+
+
+class _Autonomous(_Form):
+    enabled: _Flag = False
+    actions: _Actions = []
+    record: _Record = _Record()
+    delay: Annotated[_Duration, pydantic.AfterValidator(_within(timedelta(seconds=30), timedelta(hours=1)))] | None = (
+        None
+    )
+    per_workload_hour: Annotated[int, pydantic.Field(strict=True, ge=0, le=100)] | None = None
+    per_cluster_hour: Annotated[int, pydantic.Field(strict=True, ge=0, le=1000)] | None = None
+    breaker: Annotated[int, pydantic.Field(strict=True, ge=1, le=10)] | None = None
 
 
 def _owners(value: object) -> object:
@@ -249,6 +286,8 @@ class _File(_Form):
     limits: _Limits = _Limits()
     freezes: list[_Freeze] = []
     gitops: Annotated[_Gitops, pydantic.BeforeValidator(_owners)] = _Gitops()
+    commands: list[_Command] | None = None
+    autonomous: _Autonomous = _Autonomous()
 
 
 # --- from text to policy
@@ -296,7 +335,7 @@ def parse(text: str, source: str) -> tuple[policy.Policy | None, tuple[Fault, ..
     """The policy of this text, or None and all that is wrong with it. Never raises."""
     if len(text) > MOST_CHARACTERS:
         return None, (Fault(source, 1, f"the file is longer than {MOST_CHARACTERS:,} characters: write less"),)
-    reading = _Reading(source)
+    reading = Reading(source)
     try:
         data = reading.data(text)
     except yaml.YAMLError as error:
@@ -323,7 +362,7 @@ def parse(text: str, source: str) -> tuple[policy.Policy | None, tuple[Fault, ..
     return _policy(form, reading), ()
 
 
-class _Reading:
+class Reading:
     """The file while it is read: its plain data, and the line of everything in it."""
 
     def __init__(self, source: str) -> None:
@@ -390,7 +429,7 @@ def _line(part: yaml.events.Event | yaml.nodes.Node) -> int:
     return 1 if mark is None else int(mark.line) + 1
 
 
-def _told(error: Any, reading: _Reading) -> tuple[int, str]:
+def _told(error: Any, reading: Reading) -> tuple[int, str]:
     """The line, and what is wrong with the key or the entry there."""
     path: tuple[str | int, ...] = error["loc"]
     where = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
@@ -436,18 +475,20 @@ def _known_keys(path: Sequence[str | int]) -> list[str]:
         "limits": _Limits,
         "freezes": _Freeze,
         "gitops": _Gitops,
+        "commands": _Command,
+        "autonomous": _Autonomous if len(path) == 1 else _Record,
     }
     first = str(path[0]) if path else ""
     form: type[_Form] = (_TierTable if len(path) == 1 else _Tier) if first == "tiers" else keys.get(first, _File)
     return [info.alias or name for name, info in form.model_fields.items()]
 
 
-def _doubled(form: _File, reading: _Reading) -> Iterator[tuple[int, str]]:
+def _doubled(form: _File, reading: Reading) -> Iterator[tuple[int, str]]:
     """A name says which rule decided, so no two have the same."""
-    for keys in (("deny", "allow"), ("freezes",)):
+    for keys in (("deny", "allow"), ("freezes",), ("commands",)):
         seen: dict[str, int] = {}
         for key in keys:
-            for number, one in enumerate(getattr(form, key)):
+            for number, one in enumerate(getattr(form, key) or ()):
                 line = reading.line((key, number, "name"))
                 if one.name in seen:
                     yield line, f"`name` {one.name} is taken in line {seen[one.name]}: choose another"
@@ -457,7 +498,7 @@ def _doubled(form: _File, reading: _Reading) -> Iterator[tuple[int, str]]:
 # --- from the form to the policy
 
 
-def _policy(form: _File, reading: _Reading) -> policy.Policy:
+def _policy(form: _File, reading: Reading) -> policy.Policy:
     shipped = policy.Policy()
     limits = form.limits
     production = () if form.production is None else (policy.Places(**_places(form.production)),)
@@ -473,6 +514,39 @@ def _policy(form: _File, reading: _Reading) -> policy.Policy:
         production=production,
         freezes=tuple(_freeze(one, reading, number) for number, one in enumerate(form.freezes)),
         gitops=policy.Gitops(argocd=form.gitops.argocd, flux=form.gitops.flux, helm=form.gitops.helm),
+        autonomous=_autonomous(form.autonomous),
+        commands=() if form.commands is None else (_commands(form.commands, reading),),
+    )
+
+
+def _commands(forms: Sequence[_Command], reading: Reading) -> policy.Commands:
+    found = tuple(
+        policy.Command(
+            name=one.name,
+            line=commands.line(one.argv),
+            containers=tuple(one.containers),
+            kinds=tuple(one.kinds),
+            risk=one.risk,
+            seconds=one.timeout_seconds,
+            undo=one.undo,
+            source=f"{reading.source}:{reading.line(('commands', number))}",
+            **_places(one),
+        )
+        for number, one in enumerate(forms)
+    )
+    return policy.Commands(entries=found, source=reading.source)
+
+
+def _autonomous(form: _Autonomous) -> policy.Autonomous:
+    shipped = policy.Autonomous()
+    return policy.Autonomous(
+        enabled=form.enabled,
+        listed=(tuple(form.actions),),
+        helped=_or(form.record.helped, shipped.helped),
+        delay=_or(form.delay, shipped.delay),
+        per_workload_hour=_or(form.per_workload_hour, shipped.per_workload_hour),
+        per_cluster_hour=_or(form.per_cluster_hour, shipped.per_cluster_hour),
+        breaker=_or(form.breaker, shipped.breaker),
     )
 
 
@@ -484,7 +558,7 @@ def _places(form: _Places) -> dict[str, tuple[str, ...]]:
     return {"clusters": tuple(form.clusters), "namespaces": tuple(form.namespaces)}
 
 
-def _rules(form: _File, reading: _Reading) -> Iterator[policy.Rule]:
+def _rules(form: _File, reading: Reading) -> Iterator[policy.Rule]:
     effects: Mapping[policy.Effect, Sequence[_Rule]] = {"deny": form.deny, "allow": form.allow}
     for effect, rules in effects.items():
         for number, rule in enumerate(rules):
@@ -520,7 +594,7 @@ def approvers(ids: Sequence[str]) -> policy.Approvers:
     )
 
 
-def _freeze(form: _Freeze, reading: _Reading, number: int) -> policy.Freeze:
+def _freeze(form: _Freeze, reading: Reading, number: int) -> policy.Freeze:
     return policy.Freeze(
         name=form.name,
         reason=form.reason,

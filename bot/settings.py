@@ -19,8 +19,8 @@ import pydantic
 import pydantic_settings
 from pydantic_settings.sources import utils
 
-from bot import errors, formats, plugins, policies
-from k8s import custom, detection, model, policy
+from bot import errors, formats, impersonation, plugins, policies
+from k8s import custom, custom_actions, detection, guardrails, model, policy
 
 PREFIX = "WATCHKEEPER_"
 Purpose = Literal["look", "serve"]
@@ -202,10 +202,18 @@ class Settings(pydantic_settings.BaseSettings):
     `watchkeeper policy check` explains a file. What is set here besides holds as well: a denial wins."""
     _held: policy.Policy | None = pydantic.PrivateAttr(default=None)
     """The policy of that file: `load` puts it here."""
+    impersonation_file: _File = _set(None, "the path of a YAML file (docs/impersonation.md)")
+    """Who approvers are in the clusters: what they approve is written in their names, by impersonation, so that the
+    cluster's audit log names them. Who is not in the file cannot approve. Without it: in the writer's own name."""
+    _people: guardrails.Identities = pydantic.PrivateAttr(default=guardrails.NO_IDENTITIES)
+    """Who is who by that file: `load` puts it here."""
     proposal_ttl: _Span = _seconds(900, 60, 86400)
     """A proposal can be approved for this long. After 15 minutes nobody should trust what it rested on."""
     undo_ttl: _Span = _seconds(43200, 60, 604800)
     """Undo is on offer for this long, as long as nothing else changed: a night's shift."""
+    execution_timeout: _Span = _seconds(900, 60, 7200)
+    """An action in steps (a drain, which waits for disruption budgets) is stopped after this long, with what is done
+    then. All others are one write, which has 30 seconds."""
     verify_hold: _Span = _seconds(60, 0, 3600)
     """How long a workload must stay well before a fix counts as verified: longer than a crash loop's first waits."""
     verify_hold_relapsing: _Span = _seconds(300, 0, 3600)
@@ -268,6 +276,11 @@ class Settings(pydantic_settings.BaseSettings):
         return said if self._held is None else policy.merged(self._held, said)
 
     @property
+    def identities(self) -> guardrails.Identities:
+        """In whose name an approved action is written."""
+        return self._people
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret text, for the masking of logs. Never printed."""
         held = [self.slack_bot_token, self.slack_app_token, self.slack_signing_secret, self.database_url]
@@ -315,8 +328,11 @@ def variable(field: str) -> str:
 def _check(environ: Mapping[str, str], purpose: Purpose) -> tuple[Settings | None, list[str]]:
     values = _read(environ)
     own, wrong = plugins.load(_path(values.get("detectors_file")))
+    actions, broken = plugins.actions()
+    custom_actions.install(actions)
     held, denied = policies.load(_path(values.get("policy_file")))
-    wrong = (*wrong, *denied)
+    people, unknown = impersonation.load(_path(values.get("impersonation_file")))
+    wrong = (*wrong, *broken, *denied, *unknown)
     faults: dict[str, str] = {}
     with formats.knowing(own.kinds):
         try:
@@ -330,6 +346,7 @@ def _check(environ: Mapping[str, str], purpose: Purpose) -> tuple[Settings | Non
                 return None, [*faults.values(), *wrong, *_misspelt(environ)]
     settings._own = own  # noqa: SLF001 - as the class says
     settings._held = held  # noqa: SLF001 - as the class says
+    settings._people = people  # noqa: SLF001 - as the class says
     found = [
         sentence
         for fields, sentence in (*_missing(settings, purpose), *_conflicts(settings))

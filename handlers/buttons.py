@@ -29,7 +29,10 @@ def register(app: AsyncApp, held: doors.Doors) -> None:
     app.action(ids.APPROVE_WITH_REASON)(listener.approve_with_reason)
     app.action(ids.EDIT)(listener.edit)
     app.action(ids.REJECT)(listener.reject)
+    app.action(ids.STOP_ALONE)(listener.stop_alone)
+    app.action(ids.CLOSE_BREAKER)(listener.close_breaker)
     app.action(ids.ACKNOWLEDGE)(listener.acknowledge)
+    app.action(ids.STOP)(listener.stop)
     app.action(ids.PROPOSE)(listener.propose)
 
 
@@ -48,6 +51,18 @@ class _Listener:
         async with doors.guarded(self._held, button, self._teller(body)):
             answer = await doors.before_ack(self._held.pipeline.approve(_press(body)), ack)
             await self._tell(button, answer, body)
+
+    async def stop_alone(self, ack: Ack, body: dict[str, Any]) -> None:
+        async with doors.guarded(self._held, "stop", self._teller(body)):
+            answer = await doors.before_ack(self._held.pipeline.stop_alone(_press(body)), ack)
+            await self._tell("stop", answer, body)
+
+    async def close_breaker(self, ack: Ack, body: dict[str, Any]) -> None:
+        """Its value names a watch, where others name a proposal or an incident."""
+        async with doors.guarded(self._held, "close breaker", self._teller(body)):
+            pressed = _press(body)
+            closing = self._held.pipeline.close_breaker(pressed.proposal_id, pressed.user)
+            await self._tell("close breaker", await doors.before_ack(closing, ack), body)
 
     async def approve_with_reason(self, ack: Ack, body: dict[str, Any]) -> None:
         async def fill(press: approvals.Press, context: ids.Pressed) -> messages.View:
@@ -99,6 +114,11 @@ class _Listener:
             pressed = _press(body)
             deciding = self._held.pipeline.acknowledge(pressed.proposal_id, pressed.user)
             await self._tell("acknowledge", await doors.before_ack(deciding, ack), body)
+
+    async def stop(self, ack: Ack, body: dict[str, Any]) -> None:
+        async with doors.guarded(self._held, "stop", self._teller(body)):
+            answer = await doors.before_ack(self._held.pipeline.stop_execution(_press(body)), ack)
+            await self._tell("stop", answer, body)
 
     async def propose(self, ack: Ack, body: dict[str, Any]) -> None:
         async with doors.guarded(self._held, "propose", self._teller(body)):

@@ -55,6 +55,8 @@ class _Listener:
             "list": self._list,
             "add": self._add,
             "kinds": self._kinds,
+            "mode": self._mode,
+            "breaker": self._breaker,
             "pause": self._pause,
             "resume": self._resume,
             "remove": self._remove,
@@ -120,6 +122,15 @@ class _Listener:
         when = "" if asked_only else " It holds from the next sweep on."
         return answers.said(f"For watch `{watch.name}` alone: `{watch.kinds}`. All else is as in the settings.{when}")
 
+    async def _mode(self, asked: _Asked) -> messages.Message:
+        name, mode = commands.mode_of_watch(commands.needed(asked.command))
+        watch = await self._held.pipeline.change_mode(name, mode, asked.user)
+        return answers.said(f"Watch `{watch.name}` is in mode {watch.mode} now.{_warned(watch)}")
+
+    async def _breaker(self, asked: _Asked) -> messages.Message:
+        name = commands.breaker_of_watch(commands.needed(asked.command))
+        return answers.said((await self._held.pipeline.close_breaker_of(name, asked.user)).text)
+
     async def _pause(self, asked: _Asked) -> messages.Message:
         watch = await self._held.pipeline.pause_watch(commands.needed(asked.command), asked.user)
         return answers.said(f"Watch `{watch.name}` is paused. Its open incidents stay as they are until it is resumed.")
@@ -168,7 +179,19 @@ def _added(watch: watches.Watch) -> str:
     kinds = f" For it alone: `{watch.kinds}`." if watch.kinds.named else ""
     return (
         f"Watch `{watch.name}` added: it looks at `{scope}` of cluster `{watch.cluster}` by `{watch.cron}` "
-        f"({watch.timezone}), in mode {watch.mode}, and tells <#{watch.channel}>.{kinds}"
+        f"({watch.timezone}), in mode {watch.mode}, and tells <#{watch.channel}>.{kinds}{_warned(watch)}"
+    )
+
+
+def _warned(watch: watches.Watch) -> str:
+    """What an autonomous watch may do to the cluster without anybody, to whoever made it one."""
+    if watch.mode != "autonomous":
+        return ""
+    return (
+        f" *Warning:* in cluster `{watch.cluster}` it now changes things that nobody approves: what is of low risk, "
+        "can be undone, and has helped before or is listed in the policy. Each is announced in its thread, with a Stop "
+        "button. `/watch policy` says how often, `/watch mode "
+        f"{watch.name} approve` ends it."
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from k8s import model, policy, policy_rules, remedies
+from k8s import custom_actions, model, policy, policy_rules, remedies
 from k8s.client import resources, rights
 
 Account = Literal["reader", "writer"]
@@ -118,8 +118,8 @@ def uses() -> tuple[Use, ...]:
     )
 
 
-def sample(use: Use, namespace: str) -> tuple[model.Action, model.Operation]:
-    """An action and its operation as far as access is concerned: kinds, namespaces and the verb are true."""
+def sample(use: Use, namespace: str) -> tuple[model.Action, tuple[model.Operation, ...]]:
+    """An action and its operations as far as access is concerned: kinds, namespaces and the verbs are true."""
     remedy = remedies.REMEDIES[use.action]
     workload = _ref(use.kind, namespace)
     written = workload if use.object == use.kind else _ref(use.object, namespace)
@@ -127,11 +127,14 @@ def sample(use: Use, namespace: str) -> tuple[model.Action, model.Operation]:
     for field in msgspec.structs.fields(remedy.action):
         if field.type is model.ResourceRef:
             values.setdefault(field.name, written)
+        elif field.name in remedy.lists:
+            values[field.name] = tuple(_ref(kind, namespace) for kind in remedy.lists[field.name])
         elif field.required:
             values[field.name] = 1 if field.type is int else "x"
     action: Any = remedy.action(**values)
     body: model.Json | None = {"kind": remedy.makes} if remedy.makes else None
-    return action, model.Operation(remedy.writes, written, None, body)
+    then = (model.Operation(verb, _ref(kind, namespace)) for verb, kind in remedy.also)
+    return action, (model.Operation(remedy.writes, written, None, body), *then)
 
 
 def _ref(kind: str, namespace: str) -> model.ResourceRef:
@@ -167,7 +170,7 @@ def may(rules: policy.Policy, use: Use, namespace: str | None, cluster: str = ""
     The other way round than `policy_rules`: what is not known here (labels, the cluster's name) fits an allowance and
     no denial, as the policy itself is asked again before anything is done.
     """
-    if rules.read_only or _in(rules.protected_namespaces, namespace):
+    if rules.read_only or _in(rules.protected_namespaces, namespace) or _nothing_listed(rules, use):
         return False
     if any(rule.effect == "deny" and _surely_denies(rule, use, namespace, cluster) for rule in rules.rules):
         return False
@@ -181,6 +184,19 @@ def may(rules: policy.Policy, use: Use, namespace: str | None, cluster: str = ""
     )
 
 
+def _nothing_listed(rules: policy.Policy, use: Use) -> bool:
+    """Of what is off until somebody lists or installs something."""
+    if use.action == "exec-command":
+        return not rules.commands or not all(listed.entries for listed in rules.commands)
+    return use.action == "custom" and not custom_actions.installed()
+
+
+def _named_so(globs: Sequence[str], action: str) -> bool:
+    """Rules know actions of somebody's own by their own names."""
+    names = custom_actions.installed() if action == "custom" else (action,)
+    return any(policy_rules.fits(globs, name) for name in names)
+
+
 def _in(globs: Iterable[str], namespace: str | None) -> bool:
     """Whether one of them is sure to fit: a namespace that may be any is in `*` alone."""
     if namespace is None:
@@ -192,7 +208,8 @@ def _surely_denies(rule: policy.Rule, use: Use, namespace: str | None, cluster: 
     written = {use.kind, use.object, remedies.REMEDIES[use.action].makes}
     return (
         not rule.labels
-        and policy_rules.fits(rule.actions, use.action)
+        and (use.action != "custom" or not rule.actions or "*" in rule.actions or "custom-*" in rule.actions)
+        and (use.action == "custom" or policy_rules.fits(rule.actions, use.action))
         and (not rule.clusters or _in(rule.clusters, cluster or None))
         and (not rule.namespaces or _in(rule.namespaces, namespace))
         and (not rule.kinds or bool(written & set(rule.kinds)))
@@ -202,7 +219,7 @@ def _surely_denies(rule: policy.Rule, use: Use, namespace: str | None, cluster: 
 def _may_allow(rule: policy.Rule, use: Use, cluster: str) -> bool:
     return (
         rule.effect == "allow"
-        and policy_rules.fits(rule.actions, use.action)
+        and _named_so(rule.actions, use.action)
         and (not rule.kinds or use.kind in rule.kinds)
         and (not cluster or policy_rules.fits(rule.clusters, cluster))
     )
@@ -234,8 +251,8 @@ def _writer(places: Mapping[Use, frozenset[str] | None]) -> Iterator[Role]:
         for granted, space in (
             [(everywhere, "x")] if place is None else [(within[name], name) for name in sorted(place)]
         ):
-            action, operation = sample(use, space)
-            for right in rights.needed(action, (operation,)):
+            action, operations = sample(use, space)
+            for right in rights.needed(action, operations):
                 (nodes if _of_cluster(right) else granted).add(right, use.action)
             for right in rights.refining(action):
                 granted.add(right)

@@ -46,8 +46,10 @@ def decode(raw: bytes | str | Mapping[str, Any]) -> model.Action:
 def _check_strays(tree: Mapping[str, Any], action: model.Action) -> None:
     """Unknown fields inside a reference: msgspec refuses them in the action itself only."""
     known = set(model.ResourceRef.__struct_fields__)
-    for field in remedies.references(action):
-        for stray in sorted(set(tree.get(field, ())) - known):
+    inside = [(field, tree.get(field, ())) for field in remedies.references(action)]
+    inside += [(field, each) for field in remedies.listed(action) for each in tree.get(field, ())]
+    for field, keys in inside:
+        for stray in sorted(set(keys) - known):
             raise InvalidAction(f"{field}.{stray}", "no such field")
 
 
@@ -71,3 +73,8 @@ def plan(action: model.Action, target: model.Target, planned_at: datetime) -> mo
 def applied(action: model.Action, operations: Sequence[model.Operation], target: model.Target) -> bool:
     """Whether the target already shows the effect of these operations (crash recovery, "already done")."""
     return remedy_for(action).applied(action, operations, target)
+
+
+def halfway(action: model.Action, operations: Sequence[model.Operation], target: model.Target) -> model.Halfway | None:
+    """Of an action in steps: how far it is, by what the target shows."""
+    return remedy_for(action).halfway(action, operations, target)

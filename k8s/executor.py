@@ -6,27 +6,17 @@ compared with what would be written now. Then the server tries it (dry run), and
 uid and the version that all of this rested on. Different ends have different names: see `model.Outcome`.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
-from k8s import catalogue, differences, guardrails, model, redact, workloads
-from k8s.client import connection, errors, rights, writer
-
-Status = Literal["succeeded", "stale", "already-fixed", "refused", "failed", "unknown"]
+from k8s import catalogue, deciding, differences, evicting, fields, guardrails, model, outputs, redact, stepping
+from k8s.client import asking, connection, errors, rights, writer
 
 ATTEMPTS = 3
 """A workload that is crash-looping changes its status, and with it its version, every few seconds: a conflict is then
 no sign of a change that matters. Everything is read and asked anew, this many times in all."""
-
-_SHOWN_PIN = 20
-"""Longer pinned values are hashes, uids or the like: that they changed says enough."""
-_SHOWN_CHANGES = 4
-"""Of a template that somebody changed: the rest is counted."""
-_PINS = {"replicas": "number of replicas", "template": "pod template", "target template": "template to go back to"}
-"""How a pin is called where its own name is no plain word."""
 
 
 class Reader(Protocol):
@@ -36,7 +26,17 @@ class Reader(Protocol):
 
     async def get(self, ref: model.ResourceRef) -> model.Json: ...
 
-    async def can_i(self, verb: str, resource: str, namespace: str = "", *, group: str | None = None) -> bool: ...
+    async def pods_on(self, node: str) -> list[model.Json]: ...
+
+    async def can_i(
+        self,
+        verb: str,
+        resource: str,
+        namespace: str = "",
+        *,
+        group: str | None = None,
+        as_user: model.Identity | None = None,
+    ) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +48,6 @@ class DryRun:
     """Why not, in the server's (or an admission webhook's) own words; empty where accepted."""
     diff: tuple[str, ...] = ()
     """`- path: old` and `+ path: new` lines, redacted."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """All that one execution was asked with."""
-
-    action: model.Action
-    permit: model.Permit
-    proposal: str
-    subject: model.ResourceRef
-    policy: guardrails.Policy
-    history: guardrails.History
-    mode: guardrails.Mode
-    planned_at: datetime
-    pins: Mapping[str, str]
-    operations: Sequence[model.Operation]
-    cluster: str
-    members: guardrails.Members
-    proposer: str
 
 
 async def _always() -> bool:
@@ -83,49 +64,96 @@ class _Gate:
 
     async def shut(self) -> str:
         """Why it must not be written any more, as a sentence; empty where it may."""
-        if not await self.fence():
-            return "This execution was taken over while it waited."
+        if lost := await self.lost():
+            return lost
         if self.permit.expires_at <= self.now():
             return "The permit has expired."
+        if self.permit.granted_at > self.now() + guardrails.CLOCKS_APART:
+            return "The clock was put back meanwhile."
         return ""
+
+    async def lost(self) -> str:
+        """The same of a step after the first one: whether it is still the caller's."""
+        return "" if await self.fence() else "This execution was taken over while it waited."
 
 
 class Executor:
-    """Executes on one cluster."""
+    """Executes on one cluster. With `identities` each write is sent in the name of whoever completed its approval."""
 
-    def __init__(self, reader: Reader, writer: writer.Writer) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        writer: writer.Writer,
+        identities: guardrails.Identities = guardrails.NO_IDENTITIES,
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._identities = identities
 
     @classmethod
-    def over(cls, reader: Reader, writing: connection.Connection) -> "Executor":
+    def over(
+        cls,
+        reader: Reader,
+        writing: connection.Connection,
+        identities: guardrails.Identities = guardrails.NO_IDENTITIES,
+    ) -> "Executor":
         """An executor that writes through this connection. The writer itself stays in here: nobody else holds one."""
-        return cls(reader, writer.Writer(writing))
+        return cls(reader, writer.Writer(writing), identities)
 
-    async def lacking(self, plan: model.Plan) -> str:
-        """Which rights the writing identity lacks for this plan, as one sentence; empty where it has them all.
+    async def lacking(self, plan: model.Plan, people: Collection[str] | None = None, enough: int = 0) -> str:
+        """Which rights are lacked for this plan, as one sentence; empty where there are enough.
 
-        Asked by that very identity, before anybody is asked to approve what would be forbidden. Raises ClusterError
-        where the review itself fails: then nothing is known, and nothing may be offered.
+        Asked before anybody is asked to approve what would be forbidden: by the writing identity itself, and, where it
+        is written in people's names, by `enough` of the `people` who may approve it (None: anybody; 0: the policy
+        alone permits it, in nobody's name). Raises ClusterError where the review itself fails: then nothing is known,
+        and nothing may be offered.
         """
         needed = rights.needed(plan.action, plan.operations)
-        held = await asyncio.gather(
-            *(self._reader.can_i(one.verb, one.resource, one.namespace, group=one.group) for one in needed)
-        )
-        lacking = [one for one, has in zip(needed, held, strict=True) if not has]
-        return rights.missing(lacking) if lacking else ""
+        if not self._identities.on or not enough:
+            return await asking.lacking(self._reader, needed)
+        written = rights.writing(plan.operations)
+        if own := await asking.lacking(self._reader, [one for one in needed if one not in written]):
+            return own
+        return await asking.able(self._reader, self._identities, written, people, enough)
 
-    async def dry_run(self, plan: model.Plan) -> DryRun:
+    async def lacking_of(self, user: str, operations: Sequence[model.Operation]) -> str:
+        """Why these operations could not be written in the name of this approver, as one sentence to them; empty where
+        they could, or where nothing is written in people's names. Raises ClusterError."""
+        if self._identities.lacks(user):
+            return (
+                "You have no identity in this cluster: whoever runs Watchkeeper must add your Slack id to the "
+                "impersonation file. Somebody else may approve it."
+            )
+        identity = self._identities.of(user)
+        if identity is None:
+            return ""
+        return await asking.lacking(
+            self._reader, rights.writing(operations), identity, f"Your cluster identity {identity.user}"
+        )
+
+    async def dry_run(self, plan: model.Plan, people: Collection[str] | None = None) -> DryRun:
         """Asks the server what these operations would do: through admission and validation, nothing stored.
 
-        A refusal is an answer (`accepted` False); Unreachable, Unauthorized, Throttled and ServerFault are raised.
+        In the name of one of these people where the writing identity may not do it itself. A refusal is an answer
+        (`accepted` False); Unreachable, Unauthorized, Throttled and ServerFault are raised.
         """
         found: list[str] = []
+        who = None
+        if self._identities.on:
+            who = await asking.trier(self._reader, self._identities, rights.writing(plan.operations), people)
         for op in plan.operations:
+            if op.verb == "exec":
+                found += outputs.told(op)
+                continue
             try:
                 before = await self._reader.get(op.target)
-                after = await self._writer.apply(op, resource_version=None, dry_run=True)
-            except (errors.Rejected, errors.Forbidden, errors.NotFound, errors.Conflict) as error:
+                after = await self._writer.apply(op, resource_version=None, dry_run=True, as_user=who)
+            except (errors.Held, errors.NotFound) as error:
+                # Of one in steps: it waits for the budget, and what has ended needs no eviction.
+                if not catalogue.remedy_for(plan.action).steps or op.verb != "evict":
+                    return DryRun(False, redact.redact(error.message), tuple(found))
+                continue
+            except (errors.Rejected, errors.Forbidden, errors.Conflict) as error:
                 return DryRun(False, redact.redact(error.message), tuple(found))
             found += _changes(op, before, after)
         return DryRun(True, "", tuple(found))
@@ -148,8 +176,9 @@ class Executor:
         cluster: str = "",
         members: guardrails.Members = guardrails.NO_MEMBERS,
         proposer: str = "",
+        oversight: stepping.Oversight = stepping.ALONE,
     ) -> model.Outcome:
-        """Does what the permit covers, or nothing.
+        """Does what the permit covers, or nothing; of an action in steps as much as `oversight` leaves it time for.
 
         `cluster` is its name as rules of the policy know it, `members` who is in which user group and channel, and
         `proposer` the person who asked for this or changed it: as the policy asks for them (`guardrails.judge`).
@@ -162,7 +191,7 @@ class Executor:
         the plan can no longer be made. Never raises a ClusterError; a cancellation while writing goes through, and the
         caller's record is then settled by `look`.
         """
-        order = _Order(
+        order = deciding.Order(
             action=action,
             permit=permit,
             proposal=proposal,
@@ -176,19 +205,26 @@ class Executor:
             cluster=cluster,
             members=members,
             proposer=proposer,
+            identities=self._identities,
         )
         for _ in range(ATTEMPTS):
             try:
                 target = await self._reader.read_target(action)
             except errors.ClusterError as error:
                 return _not_done(error)
-            decided = _decide(order, target, now)
+            decided = deciding.decide(order, target, now)
             if isinstance(decided, model.Outcome):
                 return decided
-            outcome = await self._write(decided, target, _Gate(order.permit, now, fence))
+            gate = _Gate(order.permit, now, fence)
+            if isinstance(action, model.Drain):
+                outcome = await self._drain(action, decided, target, gate, oversight)
+            elif decided[0].verb == "exec":
+                return await self._run(decided[0], target, gate)
+            else:
+                outcome = await self._write(decided[0], target, gate)
             if outcome is not None:
                 return outcome
-        return _outcome("failed", f"{subject.kind} {subject.short} kept changing while it was tried.")
+        return deciding.outcome("failed", f"{subject.kind} {subject.short} kept changing while it was tried.")
 
     async def look(self, action: model.Action, operations: Sequence[model.Operation]) -> bool | None:
         """Whether the change of these operations is there: settles an execution whose end is unknown.
@@ -196,6 +232,8 @@ class Executor:
         None where the target is gone or is another object of the same name; a pod that was to be deleted and is gone is
         True. Raises ClusterError.
         """
+        if not catalogue.remedy_for(action).seen:
+            return None
         target = await self._reader.read_target(action)
         if catalogue.applied(action, operations, target):
             return True
@@ -208,9 +246,9 @@ class Executor:
         version = str((image.get("metadata") or {}).get("resourceVersion") or "") or None
         for dry_run in (True, False):
             if not dry_run and (shut := await gate.shut()):
-                return _outcome("refused", shut)
+                return deciding.outcome("refused", shut)
             try:
-                await self._writer.apply(op, resource_version=version, dry_run=dry_run)
+                await self._writer.apply(op, resource_version=version, dry_run=dry_run, as_user=gate.permit.identity)
             except (errors.Conflict, errors.NotFound):
                 return None
             except errors.Rejected as error:
@@ -220,8 +258,58 @@ class Executor:
                 if dry_run or not _may_be_there(error):
                     return _not_done(error)
                 detail = f"The change was sent and its answer never came: {error.message}. It may or may not be there."
-                return _outcome("unknown", detail, image)
-        return _outcome("succeeded", "The API server took the change.", image)
+                return deciding.outcome("unknown", detail, image)
+        return deciding.outcome("succeeded", "The API server took the change.", image)
+
+    async def _run(self, op: model.Operation, target: model.Target, gate: "_Gate") -> model.Outcome:
+        """A command, once: without a dry run, which there is none of, and never again whatever comes of it."""
+        replaced = deciding.outcome("stale", "The pod was deleted and created anew.", moved=("The pod was replaced.",))
+        try:  # no uid goes with it
+            if fields.uid(await self._reader.get(op.target)) != op.target.uid:
+                return replaced
+        except errors.NotFound:
+            return replaced
+        except errors.ClusterError as error:
+            return _not_done(error)
+        if shut := await gate.shut():
+            return deciding.outcome("refused", shut)
+        image = deciding.masked(target.object)
+        try:
+            ran = await self._writer.run(op, as_user=gate.permit.identity)
+        except errors.ClusterError as error:
+            if not _may_be_there(error):
+                return _not_done(error)
+            return outputs.lost(error.message, image)
+        return outputs.ended(op, ran.code, ran.stdout, ran.stderr, image)
+
+    async def _drain(
+        self,
+        action: model.Drain,
+        operations: Sequence[model.Operation],
+        target: model.Target,
+        gate: "_Gate",
+        oversight: stepping.Oversight,
+    ) -> model.Outcome | None:
+        """Cordons, then evicts one by one. The permit must hold for the first write; after it the fence alone is asked,
+        as a drain may well take longer than a permit lives. None: nothing was written, and all is to be asked anew."""
+        if why := await oversight.stop():
+            return deciding.outcome("stopped", f"{why} Nothing was written.", written=False)
+        cordons = operations[0].target.kind == "Node"
+        if cordons:
+            first = await self._write(operations[0], target, gate)
+            if first is None or first.status != "succeeded":
+                return first
+        elif shut := await gate.shut():
+            return deciding.outcome("refused", shut)
+
+        async def apply(op: model.Operation, dry_run: bool) -> model.Json:
+            who = gate.permit.identity
+            return await self._writer.apply(op, resource_version=None, dry_run=dry_run, as_user=who)
+
+        evictor = evicting.Evictor(target.ref, self._reader, apply, gate.lost)
+        hands = stepping.Hands(evictor.pods, evictor.evict, evictor.shut, gate.now)
+        done = await stepping.drain(action, hands, oversight, begun=cordons)
+        return deciding.outcome(done.status, done.detail, target.object, written=done.written)
 
     async def _replaced(self, ref: model.ResourceRef) -> bool:
         """Whether the object is gone or another one has its name. False where that cannot be asked."""
@@ -241,104 +329,17 @@ def _may_be_there(error: errors.ClusterError) -> bool:
     return isinstance(error, errors.ServerFault | errors.Malformed)
 
 
-def _decide(order: _Order, target: model.Target, now: Callable[[], datetime]) -> model.Operation | model.Outcome:
-    """The one operation to write, or why nothing is written."""
-    action = order.action
-    if order.operations and catalogue.applied(action, order.operations, target):
-        return _outcome("already-fixed", "The change is there already.")
-    if faults := catalogue.problems(action, target):
-        if _applied_as_planned(order, target):
-            return _outcome("already-fixed", "The change is there already.")
-        return _outcome("stale", " ".join(faults), moved=faults)
-    plan = catalogue.plan(action, target, order.planned_at)
-    if moved := _moved(order.pins, plan.pins, target):
-        return _outcome("stale", " ".join(moved), moved=moved)
-    verdict = guardrails.judge(
-        action,
-        plan,
-        target,
-        subject=order.subject,
-        policy=order.policy,
-        history=order.history,
-        mode=order.mode,
-        now=now(),
-        cluster=order.cluster,
-        members=order.members,
-    )
-    if not verdict.allowed:
-        return _outcome("refused", " ".join(verdict.reasons))
-    if model.digest(plan.operations, plan.pins, order.permit.policy) != order.permit.digest:
-        moved = ("What would be written now is not what was approved.",)
-        return _outcome("stale", moved[0], moved=moved)
-    digest = guardrails.digest_of(plan, order.policy)
-    if order.permit.policy != order.policy.hash:
-        return _outcome("refused", "The policy has changed since the permit was given.")
-    fault = guardrails.check_permit(
-        order.permit,
-        proposal=order.proposal,
-        digest=digest,
-        policy=order.policy,
-        now=now(),
-        verdict=verdict,
-        members=order.members,
-        proposer=order.proposer,
-    )
-    if fault:
-        return _outcome("refused", fault)
-    if len(plan.operations) != 1:  # a half-done execution would have no name
-        return _outcome("refused", f"It takes {len(plan.operations)} writes, and only one is done at a time.")
-    return plan.operations[0]
-
-
-def _applied_as_planned(order: _Order, target: model.Target) -> bool:
-    """Whether the target shows what would be written: asked where the action is not possible (any more)."""
-    if target.object is None or (uid := order.pins.get("uid")) is None or uid != target.ref.uid:
-        return False
-    try:
-        operations = catalogue.plan(order.action, target, order.planned_at).operations
-    except LookupError:
-        return False
-    return catalogue.applied(order.action, operations, target)
-
-
-def _moved(before: Mapping[str, str], now: Mapping[str, str], target: model.Target) -> tuple[str, ...]:
-    return tuple(
-        _sentence(pin, before.get(pin, ""), now.get(pin, ""), target)
-        for pin in sorted(before.keys() | now.keys())
-        if before.get(pin) != now.get(pin)
-    )
-
-
-def _sentence(pin: str, old: str, new: str, target: model.Target) -> str:
-    if pin == "uid":
-        return "The object was deleted and created anew."
-    name = _PINS.get(pin, pin)
-    if pin == "template" and (changes := _template_changes(old, target)):
-        more = f"; and {len(changes) - _SHOWN_CHANGES} more" if len(changes) > _SHOWN_CHANGES else ""
-        return f"The {name} has changed: {'; '.join(changes[:_SHOWN_CHANGES])}{more}."
-    if max(len(old), len(new)) > _SHOWN_PIN:
-        return f"The {name} has changed."
-    return f"The {name} was {old or 'not set'} and is {new or 'not set'} now."
-
-
-def _template_changes(old: str, target: model.Target) -> Sequence[str]:
-    """What of the template is other than in the revision that had this hash; nothing where that one is not kept."""
-    known = (each.template for each in workloads.revisions(target) if workloads.template_hash(each.template) == old)
-    before = next(known, None)
-    return () if before is None else workloads.template_diff(before, workloads.template(target.object or {}))
-
-
 def _not_done(error: errors.ClusterError) -> model.Outcome:
     """The server's own no is a refusal, told in plain words or in its own; all else is a failure."""
     match error:
         case errors.Forbidden():
             right = rights.refused(error.message)
             told = f"The API server forbids it: {error.message}" if right is None else rights.missing([right])
-            return _outcome("refused", told)
+            return deciding.outcome("refused", told)
         case errors.Rejected():
-            return _outcome("refused", f"The API server refuses it: {error.message}")
+            return deciding.outcome("refused", f"The API server refuses it: {error.message}")
         case _:
-            return _outcome("failed", f"Could not {error}")
+            return deciding.outcome("failed", f"Could not {error}")
 
 
 def _changes(op: model.Operation, before: model.Json, after: model.Json) -> Sequence[str]:
@@ -352,18 +353,3 @@ def _changes(op: model.Operation, before: model.Json, after: model.Json) -> Sequ
             return differences.lines(shown, {"spec": {"replicas": (after.get("spec") or {}).get("replicas")}})
         case _:
             return differences.lines(before, after)
-
-
-def _outcome(status: Status, detail: str, image: model.Json | None = None, moved: Sequence[str] = ()) -> model.Outcome:
-    """Redacted: an outcome goes into the record and to Slack."""
-    masked: Any = None if image is None else redact.redact_json({**image, "metadata": _without_managed(image)})
-    return model.Outcome(
-        status=status,
-        detail=redact.redact(detail),
-        pre_image=masked,
-        moved=tuple(redact.redact(each) for each in moved),
-    )
-
-
-def _without_managed(image: model.Json) -> model.Json:
-    return {key: value for key, value in (image.get("metadata") or {}).items() if key != "managedFields"}

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from k8s import commands as listed
+from k8s import identities as naming
 from k8s import model, policy_rules, policy_tiers, scopes, standing
 from k8s import policy as policies
 
@@ -17,6 +19,8 @@ Mode = Literal["observe", "approve", "autonomous"]
 Policy = policies.Policy
 Members = policies.Members
 NO_MEMBERS = policies.NO_MEMBERS
+Identities = naming.Identities
+NO_IDENTITIES = naming.OFF
 
 ANYONE = policies.ANYONE
 BY_POLICY = "policy"
@@ -25,6 +29,10 @@ BY_POLICY = "policy"
 _NOTHING_WRITTEN = frozenset(("stale", "already-fixed", "refused", "failed"))
 _NO_REASONS: Mapping[str, str] = {}
 _NUMBERS = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
+
+
+CLOCKS_APART = timedelta(minutes=1)
+"""So far the clocks of two replicas may differ. More is a clock that jumped, by which nothing can be called in time."""
 
 
 class PastExecution(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +114,7 @@ def judge(
     what = policy_rules.deed(action, plan.operations, target, cluster)
     back = _takes_back(action, history)
     production = policy_rules.in_production(policy, cluster, what.namespaces)
-    weight = policy_tiers.weighed(action, plan, target, production=production)
+    weight = listed.raised(policy, action, policy_tiers.weighed(action, plan, target, production=production))
     ruling = policy_rules.ruling(policy, what)
     owned = standing.ownership(action, target, policy.gitops, taking_back=back)
     needed = _approvals_needed(weight.tier, plan, policy, mode)
@@ -115,7 +123,10 @@ def judge(
         *([] if plan.action == action else ["The plan was made for another action."]),
         *scopes.faults(action, plan.operations, target, subject),
         *ruling.denials,
+        *policy_rules.relabelled(policy, action, plan.operations),
+        *listed.refusals(policy, action, cluster),
         *_protection(target, what, policy),
+        *standing.protected_steps(action, target),
         *standing.deletion(action, target),
         *policy_rules.frozen(policy, what, weight.tier, now, back=back),
         *owned.refusals,
@@ -128,7 +139,7 @@ def judge(
     return Verdict(
         allowed=not reasons,
         reasons=tuple(reasons),
-        warnings=(*owned.warnings, *standing.warnings(action, target, taking_back=back)),
+        warnings=(*listed.told(policy, action), *owned.warnings, *standing.warnings(action, target, taking_back=back)),
         tier=weight.tier,
         approvals_needed=needed,
         approvers=policies.named(policy, weight.tier),
@@ -160,15 +171,15 @@ def _switched_off(policy: Policy, mode: Mode) -> list[str]:
 
 
 def _approvals_needed(tier: model.RiskTier, plan: model.Plan, policy: Policy, mode: Mode) -> int:
-    if mode == "autonomous" and plan.inverse is not None and _alone(tier, policy):
+    if mode == "autonomous" and plan.inverse is not None and not plan.irreversible and alone(tier, policy):
         return 0
     return max(1, policy.tiers.of(tier).approvals)
 
 
-def _alone(tier: model.RiskTier, policy: Policy) -> bool:
-    """Whether the policy may ever permit something of this tier by itself."""
+def alone(tier: model.RiskTier, policy: Policy) -> bool:
+    """Whether the policy may ever permit something of this tier by itself. Off unless the policy switches it on."""
     asked = policy.tiers.of(tier)
-    return tier == "low" and asked.approvals < 2 and not asked.reason_required
+    return policy.autonomous.enabled and tier == "low" and asked.approvals < 2 and not asked.reason_required
 
 
 def _nobody_to_ask(needed: int, tier: model.RiskTier, policy: Policy, members: Members) -> list[str]:
@@ -269,8 +280,10 @@ def permit(
     members: Members = NO_MEMBERS,
     proposer: str = "",
     reasons: Mapping[str, str] = _NO_REASONS,
+    identities: Identities = NO_IDENTITIES,
 ) -> model.Permit:
-    """Leave to do what `digest` covers. `approvers` are the users who pressed Approve; raises NotPermitted.
+    """Leave to do what `digest` covers. `approvers` are the users who pressed Approve, in their order; raises
+    NotPermitted. It is written as the last of them, where `identities` knows that one.
 
     `proposer` is the person who asked for the action or changed it, empty where that was Watchkeeper itself. `reasons`
     are what each approver gave as theirs. The policy's own word on the tier holds beside the verdict's: the stricter.
@@ -288,6 +301,8 @@ def permit(
         raise NotPermitted(fault)
     if fault := _reason_fault(people, policy, verdict, reasons):
         raise NotPermitted(fault)
+    if people and identities.lacks(people[-1]):
+        raise NotPermitted(naming.lacking(people[-1]))
     return model.Permit(
         proposal=proposal,
         digest=digest,
@@ -296,6 +311,7 @@ def permit(
         granted_at=now,
         expires_at=expires_at,
         reasons=tuple(reasons.get(user, "").strip() for user in people) if any(reasons.values()) else (),
+        identity=identities.of(people[-1]) if people else None,
     )
 
 
@@ -307,15 +323,26 @@ def _approval_fault(
     for user in people:
         if not all(may_approve(user, policy, tier=tier, members=members) for tier in tiers):
             return f"{user or 'Someone unnamed'} may not approve this."
-    alone = verdict is not None and not verdict.self_approval
-    if proposer and proposer in people and (alone or not all(policy.tiers.of(tier).self_approval for tier in tiers)):
+    others = verdict is not None and not verdict.self_approval
+    if proposer and proposer in people and (others or not all(policy.tiers.of(tier).self_approval for tier in tiers)):
         return f"{proposer} asked for this, and somebody else must approve it."
     needed = max(policy.tiers.of(tier).approvals for tier in tiers)
     if verdict is not None:
-        by_itself = verdict.approvals_needed == 0 and _alone(verdict.tier, policy)
+        by_itself = verdict.approvals_needed == 0 and alone(verdict.tier, policy)
         needed = 0 if by_itself else max(1, needed, verdict.approvals_needed)
     counted = len(set(people))
     return f"{counted} of {needed} approvals." if counted < needed else ""
+
+
+def _identity_fault(permit: model.Permit, identities: Identities) -> str:
+    """In whose name it is written is decided here and now, of who approved it; the record of it must say the same."""
+    last = permit.approvers[-1] if permit.approvers else ""
+    if last in ("", BY_POLICY):
+        return "" if permit.identity is None else "What the policy permits is written in nobody else's name."
+    if identities.lacks(last):
+        return naming.lacking(last)
+    same = permit.identity == identities.of(last)
+    return "" if same else f"Who {last} is in the cluster has changed since it was approved."
 
 
 def _reason_fault(people: Sequence[str], policy: Policy, verdict: Verdict, reasons: Mapping[str, str]) -> str:
@@ -335,6 +362,7 @@ def check_permit(
     verdict: Verdict | None = None,
     members: Members = NO_MEMBERS,
     proposer: str = "",
+    identities: Identities = NO_IDENTITIES,
 ) -> str:
     """Why this permit does not cover what is about to be done, as a sentence; "" where it does.
 
@@ -349,13 +377,17 @@ def check_permit(
         return "The policy has changed since the permit was given."
     if now >= permit.expires_at:
         return "The permit has expired."
+    if permit.granted_at > now + CLOCKS_APART:
+        return "The permit is from a time to come: a clock was put back, or those of two replicas differ."
     if policy.read_only:
         return "Read-only: nothing is changed in any cluster from here."
     if verdict is not None and (not verdict.allowed or verdict.digest != permit.digest):
         return "The policy no longer allows it."
+    if fault := _identity_fault(permit, identities):
+        return fault
     if permit.approvers == (BY_POLICY,):
-        alone = verdict is not None and verdict.approvals_needed == 0 and _alone(verdict.tier, policy)
-        return "" if alone else "The policy alone may no longer permit this."
+        by_itself = verdict is not None and verdict.approvals_needed == 0 and alone(verdict.tier, policy)
+        return "" if by_itself else "The policy alone may no longer permit this."
     if not permit.approvers:
         return "Nobody has approved it."
     if fault := _approval_fault(permit.approvers, policy, verdict, members, proposer):

@@ -11,7 +11,9 @@ CONTROLLERS = ("ReplicaSet", "StatefulSet", "DaemonSet")
 """A Job's pod is work in progress that counts against its retries, so it is left alone."""
 WORKLOADS = ("Deployment", *CONTROLLERS)
 
-OfPod = model.DeletePod | model.EvictPod | model.ForceDeletePod
+OfPod = (
+    model.DeletePod | model.EvictPod | model.ForceDeletePod | model.RestartOnNode | model.ExecCommand | model.ResizePod
+)
 OfJob = model.DeleteJob | model.RerunJob
 LOST = "The pod and what it holds in memory and in emptyDir volumes are gone."
 

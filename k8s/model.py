@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -327,6 +328,19 @@ class SetResources(Remediation, frozen=True, tag="set-resources"):
     memory_limit: str = ""
 
 
+class ResizePod(Remediation, frozen=True, tag="resize-pod"):
+    """Change the requests and limits of one container of one pod as it runs. Amounts as of `SetResources`."""
+
+    pod: ResourceRef
+    workload: ResourceRef
+    """Its top owner."""
+    container: str
+    cpu_request: str = ""
+    memory_request: str = ""
+    cpu_limit: str = ""
+    memory_limit: str = ""
+
+
 class SetEnv(Remediation, frozen=True, tag="set-env"):
     """Give one variable of one container what it had in an earlier revision. The value itself is never part of this."""
 
@@ -430,6 +444,17 @@ class Uncordon(Remediation, frozen=True, tag="uncordon"):
     """The node."""
 
 
+class Drain(Remediation, frozen=True, tag="drain"):
+    """Let no new pod be scheduled to a node, and evict exactly these of its pods. `k8s.drains` makes one."""
+
+    workload: ResourceRef
+    """The node."""
+    pods: tuple[ResourceRef, ...]
+    """Each with its uid, sorted: so what is approved stays the same when one of them ends meanwhile."""
+    owners: tuple[ResourceRef, ...] = ()
+    """The ReplicaSets and StatefulSets that they belong to, sorted: what has to be ready again afterwards."""
+
+
 class RemoveTaint(Remediation, frozen=True, tag="remove-taint"):
     """Take one taint from a node."""
 
@@ -437,6 +462,39 @@ class RemoveTaint(Remediation, frozen=True, tag="remove-taint"):
     """The node."""
     key: str
     effect: str
+
+
+class RestartOnNode(Remediation, frozen=True, tag="restart-on-node"):
+    """Replace the pod of a DaemonSet on one node."""
+
+    workload: ResourceRef
+    """The DaemonSet."""
+    pod: ResourceRef
+    node: str
+
+
+class ExecCommand(Remediation, frozen=True, tag="exec-command"):
+    """Run one command of the policy's list in a container, once and without a shell."""
+
+    pod: ResourceRef
+    workload: ResourceRef
+    """Its top owner: what is watched afterwards."""
+    container: str
+    command: str
+    """The name of the policy's entry."""
+    argv: tuple[str, ...]
+    seconds: int
+    """How long it is waited for."""
+
+
+class Custom(Remediation, frozen=True, tag="custom"):
+    """Patch the workload as an action of somebody's own says (`k8s.custom_actions`)."""
+
+    workload: ResourceRef
+    name: str
+    """As its package calls it: `custom-…`."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Sorted by name."""
 
 
 class AnnotateMute(Remediation, frozen=True, tag="annotate-mute"):
@@ -455,6 +513,7 @@ Action = (
     | RolloutResume
     | SetImage
     | SetResources
+    | ResizePod
     | SetEnv
     | UnsetEnv
     | EvictPod
@@ -468,8 +527,12 @@ Action = (
     | RerunJob
     | Cordon
     | Uncordon
+    | Drain
     | RemoveTaint
     | AnnotateMute
+    | RestartOnNode
+    | ExecCommand
+    | Custom
 )
 """The closed set of what may ever be done to a cluster; `msgspec.json.decode(text, type=Action)` refuses all else."""
 
@@ -484,7 +547,7 @@ def name_of(action: Action) -> str:
     return str(action.__struct_config__.tag)
 
 
-Verb = Literal["patch", "scale", "delete", "force-delete", "evict", "create"]
+Verb = Literal["patch", "scale", "resize", "delete", "force-delete", "evict", "create", "exec"]
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -497,10 +560,11 @@ class Operation(msgspec.Struct, frozen=True):
     verb: Verb
     target: ResourceRef
     patch_type: Literal["merge", "json"] | None = None
-    """For `patch`: JSON merge patch (RFC 7386) or JSON patch (RFC 6902)."""
+    """For `patch`: JSON merge patch (RFC 7386) or JSON patch (RFC 6902); for `resize` the latter."""
     body: Json | list[Json] | None = None
-    """For `patch` the patch; for `scale` `{"spec": {"replicas": n}}`; for `create` the new object, whole, with its kind
-    and name; None for `delete`, `force-delete` (without any grace period) and `evict`."""
+    """For `patch` and `resize` the patch; for `scale` `{"spec": {"replicas": n}}`; for `create` the new object, whole,
+    with its kind and name; for `exec` `{"container": …, "command": [argv], "seconds": n}`; None for `delete`,
+    `force-delete` (without any grace period) and `evict`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -526,10 +590,13 @@ class Target:
     """The Namespace object, for its labels and annotations; None where it may not be read."""
     unread: tuple[str, ...] = ()
     """Lists that may not be read (`poddisruptionbudgets` …): that they are empty above says nothing."""
+    unserved: tuple[str, ...] = ()
+    """Of what the action asks the server for (`Needs.served`): what it does not say that it has."""
     revisions: tuple[Json, ...] = ()
     """ControllerRevisions of a StatefulSet or DaemonSet, by ascending revision, where the action asks for them."""
     extras: tuple[Json, ...] = ()
-    """Further objects that the action asks for (`Needs.extras`), those that are there; each with its `kind`."""
+    """Further objects that the action asks for (`Needs.extras`), those that are there; each with its `kind`. Of a node
+    whose pods are asked for: also all nodes, and the namespaces of those pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,6 +618,10 @@ class Needs:
     """Further objects, by name."""
     made: bool = False
     """The Jobs that were made of the object from here (`names.MADE_FROM`), among `Target.extras`."""
+    served: tuple[str, ...] = ()
+    """Subresources that the server must have (`pods/resize`), where not every version does."""
+    on_node: tuple[str, ...] | None = None
+    """Of a node: its pods, of all namespaces, with the marks and the budgets of these; all nodes, among the extras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -586,11 +657,12 @@ class Plan:
     """Why there is no inverse, in one sentence; empty where there is one."""
 
 
-Check = Literal["rollout", "replaced", "replicas", "field", "gone", "job"]
+Check = Literal["rollout", "replaced", "replicas", "field", "gone", "job", "drained", "resized"]
 """How success is told (`k8s.verification`). rollout: all pods are of the new template, ready, and stay so. replaced:
 the one object that went is gone and the workload is ready. replicas: as many as wanted, all ready. field: the object
 says what was written, and its controller has seen it. gone: the object is no more. job: the Job that was made is
-complete."""
+complete. drained: the node takes no pods, those that were named are gone, and what they belonged to is ready.
+resized: the container runs with what was written."""
 
 
 class Remedy(Protocol):
@@ -613,6 +685,14 @@ class Remedy(Protocol):
     """The verb of its one operation: what it takes of access is worked out from it (`k8s.access`)."""
     makes: str = ""
     """Kind of what it creates."""
+    steps: bool = False
+    """Whether it is more than one write: done one after another, with its progress told, and stopped when asked to."""
+    also: tuple[tuple[Verb, str], ...] = ()
+    """Of one in steps: the verb and the kind of the writes after the first one."""
+    lists: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Of parameters that are lists of objects: which kinds may stand in them."""
+    seen: bool = True
+    """Whether a look at the cluster can tell afterwards that it was done."""
 
     def objects(self, kind: str) -> tuple[str, ...]:
         """Kinds of what is written, for a workload of this kind of `kinds`."""
@@ -635,6 +715,11 @@ class Remedy(Protocol):
         """Whether the operation has the only shape that this may write. Its target is compared with `needs` already."""
         ...
 
+    def exact(self, operation: Operation, action: Any, target: Target) -> bool:
+        """Whether the operation is the very one for this target, where its shape alone leaves something open."""
+        del operation, action, target
+        return True
+
     def needs(self, action: Any) -> Needs:
         """What has to be read before."""
         return Needs(action.workload)
@@ -656,6 +741,39 @@ class Remedy(Protocol):
         """Whether the target already shows the effect of these operations (crash recovery, "already done")."""
         ...
 
+    def halfway(self, action: Any, operations: Sequence[Operation], target: Target) -> "Halfway | None":
+        """Of one in steps: how far it is, by what the target shows. None: it has no steps."""
+        del action, operations, target
+        return None
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A person as the cluster knows them: in whose name the writer writes, where it impersonates."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """How far an action in steps is, by a look at the cluster."""
+
+    begun: bool
+    """Whether anything of it is there."""
+    told: str
+    """Half a sentence: `it is cordoned, and 4 of 12 pods are gone`."""
+    ending: bool = False
+    """Nothing is left to be written: what is not done yet ends by itself."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far an execution in steps is: stored with it, and shown while it runs."""
+
+    done: int
+    total: int
+    waiting: str = ""
+    """What it waits for, as half a sentence; empty where it waits for nothing."""
+
 
 class Permit(msgspec.Struct, frozen=True):
     """Leave to do exactly what `digest` covers, once. Only `k8s.guardrails` makes one; the executor asks for it."""
@@ -669,23 +787,30 @@ class Permit(msgspec.Struct, frozen=True):
     expires_at: datetime
     reasons: tuple[str, ...] = ()
     """What each of the approvers said why, in their order; empty where none of them did."""
+    identity: Identity | None = None
+    """In whose name it is written: of the approver whose press was the last one needed. None: in the writer's own."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """How an execution ended. Different ends have different names."""
 
-    status: Literal["succeeded", "stale", "already-fixed", "refused", "failed", "unknown"]
+    status: Literal["succeeded", "stale", "already-fixed", "refused", "failed", "stopped", "unknown"]
     """stale: what was pinned moved. refused: the policy or the permit said no. failed: the API server said no, nothing
-    was written. unknown: a write was sent and its answer never came."""
+    was written; or, where `written`, a command was run and told by its exit code that it failed. stopped: in steps, and
+    ended before the last one (a person, the time, the server); `written` says whether there was a first one. unknown: a
+    write was sent and its answer never came."""
     detail: str
     pre_image: Json | None = None
     """The target as it was just before the write."""
     moved: tuple[str, ...] = ()
     """For stale: which pinned fields moved, each as one sentence."""
     written: bool | None = None
-    """For unknown, after a look at the cluster: whether the change is there; None where that could not be seen."""
+    """For unknown, after a look at the cluster: whether the change is there; None where that could not be seen. For
+    stopped: whether a part of it is."""
     unseen: bool = False
     """For unknown: the cluster did not answer when it was looked at, so that is still to be done."""
+    output: str = ""
+    """What a command that was run printed, redacted, as much as is kept of it."""
 
 
 def digest(operations: Sequence[Operation], pins: Mapping[str, str], policy: str) -> str:

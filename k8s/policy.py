@@ -163,6 +163,49 @@ class Gitops(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return known.get(name) or _strictest((self.argocd, self.flux, self.helm))
 
 
+class Autonomous(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a watch in mode `autonomous` may do without anybody's approval: never more than what is of low risk and has
+    a way back. As it is made without arguments: nothing."""
+
+    enabled: bool = False
+    listed: tuple[tuple[str, ...], ...] = ((),)
+    """Globs over actions that need no record of success. An action is listed where each of these lists has it; every
+    other one needs a record."""
+    helped: int = 3
+    """So many of its last tries in a row must have helped, where it is not listed."""
+    delay: timedelta = timedelta(minutes=2)
+    """From when Slack shows the announcement to when it is done: the time to press Stop."""
+    per_workload_hour: int = 1
+    per_cluster_hour: int = 3
+    breaker: int = 2
+    """After so many bad ends in a row nothing is done by itself any more, until a person closes the breaker."""
+
+
+class Command(Places, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One command that may be run in a container, with the places where it may be; an empty list fits all."""
+
+    name: str
+    line: str
+    """Its argv as one line (`k8s.commands.line`). The order of words matters, and tuples in here have none."""
+    containers: tuple[str, ...] = ()
+    """Globs."""
+    kinds: tuple[str, ...] = ()
+    """Of the workload."""
+    risk: Literal["medium", "high"] = "high"
+    seconds: int = 30
+    """How long it is waited for."""
+    undo: str = ""
+    """What people are told of why it cannot be taken back."""
+    source: str = ""
+
+
+class Commands(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The commands of one file. Of several such lists each must have a command; without any list none may be run."""
+
+    entries: tuple[Command, ...] = ()
+    source: str = ""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may be done, and by whom. Its hash is part of every digest: a changed policy voids what it had allowed.
 
@@ -190,6 +233,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where a risk counts for more: a cluster OR a namespace of these."""
     freezes: tuple[Freeze, ...] = ()
     gitops: Gitops = Gitops()
+    autonomous: Autonomous = Autonomous()
+    commands: tuple[Commands, ...] = ()
+    """What may be run in containers; empty: nothing is, and what this is merged with decides."""
 
     @property
     def hash(self) -> str:
@@ -211,6 +257,15 @@ NEUTRAL = Policy(
     max_replicas=2**31 - 1,
     max_scale_factor=float(2**31 - 1),
     tiers=Tiers(high=Tier()),
+    autonomous=Autonomous(
+        enabled=True,
+        listed=(),
+        helped=0,
+        delay=timedelta(0),
+        per_workload_hour=2**31 - 1,
+        per_cluster_hour=2**31 - 1,
+        breaker=2**31 - 1,
+    ),
 )
 """Whatever it is merged with stays as it is."""
 
@@ -273,6 +328,20 @@ def _merged(one: Policy, other: Policy) -> Policy:
             flux=_strictest((one.gitops.flux, other.gitops.flux)),
             helm=_strictest((one.gitops.helm, other.gitops.helm)),
         ),
+        autonomous=_autonomous(one.autonomous, other.autonomous),
+        commands=_union(one.commands, other.commands),
+    )
+
+
+def _autonomous(one: Autonomous, other: Autonomous) -> Autonomous:
+    return Autonomous(
+        enabled=one.enabled and other.enabled,
+        listed=_union(one.listed, other.listed),
+        helped=max(one.helped, other.helped),
+        delay=max(one.delay, other.delay),
+        per_workload_hour=min(one.per_workload_hour, other.per_workload_hour),
+        per_cluster_hour=min(one.per_cluster_hour, other.per_cluster_hour),
+        breaker=min(one.breaker, other.breaker),
     )
 
 

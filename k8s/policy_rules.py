@@ -17,7 +17,7 @@ class Deed:
     """What is to be done, as rules speak of it."""
 
     action: str
-    """The name in the catalogue."""
+    """The name in the catalogue; of an action of somebody's own, its own (`custom-…`)."""
     cluster: str
     """Empty where it is not known."""
     namespaces: frozenset[str]
@@ -43,8 +43,11 @@ class Ruling:
 def deed(action: model.Action, operations: Sequence[model.Operation], target: model.Target, cluster: str) -> Deed:
     refs = [action.workload, target.ref, *(operation.target for operation in operations)]
     known = [obj for obj in (target.owner, target.object) if obj is not None]
+    aimed = {operation.target.uid for operation in operations}
+    # Of one in steps, whose operations are aimed at pods of many workloads.
+    known += [pod for pod in target.pods if pod is not target.object and fields.uid(pod) in aimed - {target.ref.uid}]
     return Deed(
-        action=model.name_of(action),
+        action=action.name if isinstance(action, model.Custom) else model.name_of(action),
         cluster=cluster,
         namespaces=frozenset(ref.namespace for ref in refs),
         kind=action.workload.kind,
@@ -124,6 +127,22 @@ def _holds(requirement: str, labels: Mapping[str, str]) -> bool:
     if key.endswith("!"):
         return labels.get(key[:-1]) != value
     return labels.get(key) == value.removeprefix("=")
+
+
+def relabelled(rules: policy.Policy, action: model.Action, operations: Sequence[model.Operation]) -> Iterator[str]:
+    """Of an action of somebody's own: labels that a rule goes by. Changed, what that rule denies would be free next."""
+    if not isinstance(action, model.Custom):
+        return
+    asked = {_key(requirement) for rule in rules.rules for requirement in rule.labels}
+    for operation in operations:
+        paths = (("metadata", "labels"), ("spec", "template", "metadata", "labels"))
+        written = {key for path in paths for key in fields.mapping(operation.body, *path)}
+        for key in sorted(asked & written):
+            yield f"Label {key} decides which rules of the policy hold, so it is not changed from here."
+
+
+def _key(requirement: str) -> str:
+    return requirement.removeprefix("!").partition("=")[0].removesuffix("!")
 
 
 def touching(places: policy.Places, cluster: str, namespace: str) -> bool:

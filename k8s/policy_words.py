@@ -47,10 +47,12 @@ def told(
     parts = (
         Part("What may be done", (*_switches(rules), *_rules(rules, place))),
         Part("Who approves", tuple(_tiers(rules, naming))),
+        Part("What is done by itself", tuple(_alone(rules))),
         Part("What makes a risk higher", tuple(_risks(rules, place))),
         Part("When not", tuple(_freezes(rules, place, now))),
         Part("How often, how much", tuple(_limits(rules))),
         Part("What GitOps owns", tuple(_gitops(rules))),
+        Part("What may be run in containers", tuple(_commands(rules, place))),
     )
     return tuple(part for part in parts if part.lines)
 
@@ -133,11 +135,17 @@ def _where(places: policy.Places) -> str:
 # --- who approves
 
 
+_NO_APPROVERS = "no approvers are set, by WATCHKEEPER_APPROVERS or the tier"
+
+
 def _tiers(rules: policy.Policy, naming: Naming) -> Iterator[str]:
+    someone = any(policy.circles(rules, tier) for tier in policy.TIERS)
+    if not someone:
+        yield f"Nobody: {_NO_APPROVERS}."
     for tier in policy.TIERS:
         asked = rules.tiers.of(tier)
         count = "one person" if asked.approvals < 2 else f"{asked.approvals} different people"
-        words = [f"{_start(tier)} risk: {count} {_circles(rules, tier, naming)}"]
+        words = [f"{_start(tier)} risk: {count}{f' {_circles(rules, tier, naming)}' if someone else ''}"]
         words += ["each with a reason"] if asked.reason_required else []
         words += [] if asked.self_approval else ["not who asked for it"]
         yield f"{', '.join(words)}."
@@ -147,7 +155,7 @@ def _circles(rules: policy.Policy, tier: model.RiskTier, naming: Naming) -> str:
     circles = policy.circles(rules, tier)
     bounded = [circle for circle in circles if policy.ANYONE not in circle.users]
     if not circles:
-        return "of nobody (no approvers are set: WATCHKEEPER_APPROVERS, or the tier's own)"
+        return f"of nobody ({_NO_APPROVERS})"
     if not bounded:
         return "of all in the Slack workspace"
     named = [[naming(one) for one in (*circle.users, *circle.places) if one] for circle in bounded]
@@ -178,6 +186,30 @@ def _either(places: policy.Places) -> str:
     words = [f"cluster {_globs(places.clusters)}"] if places.clusters else []
     words += [f"namespace {_globs(places.namespaces)}"] if places.namespaces else []
     return " and ".join(words)
+
+
+def _alone(rules: policy.Policy) -> Iterator[str]:
+    asked = rules.autonomous
+    if not asked.enabled:
+        yield "Nothing: people approve whatever is done."
+        return
+    low = rules.tiers.low
+    if low.approvals > 1 or low.reason_required:
+        yield "Nothing: what is of low risk takes two people or a reason, and nothing else is ever done by itself."
+        return
+    yield (
+        "In watches of mode autonomous, what is of low risk, can be undone, and helped each of the last "
+        f"{asked.helped} times that it was tried on the workload{_listed(asked)}."
+    )
+    yield f"It is announced, and done {_span(asked.delay)} after Slack shows that, unless an approver presses Stop."
+    yield f"At most {asked.per_workload_hour} times an hour on one workload, {asked.per_cluster_hour} on one cluster."
+    yield f"After {asked.breaker} bad ends in a row nothing more is done by itself until an approver says so."
+
+
+def _listed(asked: policy.Autonomous) -> str:
+    """The lists that an action has to be on, each of them; empty where none can be on all."""
+    lists = [_globs(sorted(globs)) for globs in asked.listed]
+    return f" (no such record is needed of {' that is also of '.join(lists)})" if all(lists) and lists else ""
 
 
 # --- when, how often, who else
@@ -236,8 +268,30 @@ def _gitops(rules: policy.Policy) -> Iterator[str]:
         "advise": "not changed from here; the card says where to open a change instead",
         "refuse": "not changed from here",
     }
+    owners: dict[str, list[str]] = {}
     for name, stance in (("Argo CD", "argocd"), ("Flux", "flux"), ("Helm", "helm")):
-        yield f"{name}: what it manages is {says[getattr(rules.gitops, stance)]}."
+        owners.setdefault(says[getattr(rules.gitops, stance)], []).append(name)
+    for done, names in owners.items():
+        yield f"What {_or(names)} manages is {done}."
+
+
+def _commands(rules: policy.Policy, place: Place) -> Iterator[str]:
+    if place.action and not policy_rules.fits((place.action,), "exec-command"):
+        return
+    if not any(listed.entries for listed in rules.commands):
+        yield "Nothing is run in a container: the policy lists no commands."
+        return
+    if len(rules.commands) > 1:
+        yield "A command must be in each of the lists."
+    for entry in (one for listed in rules.commands for one in listed.entries if _touches(one, place)):
+        words = [f"`{entry.line}`"]
+        words += [f"in container {_globs(entry.containers)}"] if entry.containers else []
+        words += [f"of a {_or(entry.kinds)}"] if entry.kinds else []
+        words += [where] if (where := _where(entry)) else []
+        source = f", {entry.source}" if entry.source else ""
+        undo = f" {entry.undo.rstrip('.')}." if entry.undo else ""
+        bounds = f"for at most {entry.seconds} s, of {entry.risk} risk{source}"
+        yield f"{_start(entry.name)}: {' '.join(words)}, {bounds}.{undo}"
 
 
 # --- words

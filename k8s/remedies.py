@@ -11,13 +11,18 @@ from k8s import model, names
 from k8s.actions import (
     annotate_mute,
     cordon,
+    custom,
     delete_job,
     delete_pod,
+    drain,
     evict_pod,
+    exec_command,
     force_delete_pod,
     remove_finalizer,
     remove_taint,
     rerun_job,
+    resize_pod,
+    restart_on_node,
     resume_cronjob,
     rollout_pause,
     rollout_restart,
@@ -46,6 +51,7 @@ REMEDIES: Mapping[str, model.Remedy] = MappingProxyType(
             rollout_resume.RolloutResume(),
             set_image.SetImage(),
             set_resources.SetResources(),
+            resize_pod.ResizePod(),
             set_env.SetEnv(),
             unset_env.UnsetEnv(),
             evict_pod.EvictPod(),
@@ -59,8 +65,12 @@ REMEDIES: Mapping[str, model.Remedy] = MappingProxyType(
             rerun_job.RerunJob(),
             cordon.Cordon(),
             uncordon.Uncordon(),
+            drain.Drain(),
             remove_taint.RemoveTaint(),
             annotate_mute.AnnotateMute(),
+            restart_on_node.RestartOnNode(),
+            exec_command.ExecCommand(),
+            custom.CustomAction(),
         )
     }
 )
@@ -76,6 +86,11 @@ def references(action: model.Action) -> Mapping[str, model.ResourceRef]:
     return {field: ref for field, ref in found.items() if isinstance(ref, model.ResourceRef)}
 
 
+def listed(action: model.Action) -> Mapping[str, tuple[model.ResourceRef, ...]]:
+    """The lists of objects that an action names, by parameter."""
+    return {field: getattr(action, field) for field in remedy_for(action).lists}
+
+
 def fault(action: model.Action) -> tuple[str, str] | None:
     """The first parameter that cannot be (`workload.name`, `revision`), and why; None if all are well."""
     remedy = remedy_for(action)
@@ -86,4 +101,14 @@ def fault(action: model.Action) -> tuple[str, str] | None:
     for field, ref in references(action).items():
         if found := names.fault(ref):
             return f"{field}.{found[0]}", found[1]
+    return _listed_fault(action, remedy)
+
+
+def _listed_fault(action: model.Action, remedy: model.Remedy) -> tuple[str, str] | None:
+    for field, refs in listed(action).items():
+        for ref in refs:
+            if ref.kind not in remedy.lists[field]:
+                return f"{field}.kind", f"{ref.kind!r} is none of {', '.join(remedy.lists[field])}"
+            if found := names.fault(ref):
+                return f"{field}.{found[0]}", found[1]
     return None

@@ -1,4 +1,5 @@
-"""The part of the policy that says where a hand may reach: an incident's own workload, its owner, pod, Job, autoscaler.
+"""The part of the policy that says where a hand may reach: an incident's own workload, its owner, pod, Job, autoscaler;
+of a node's incident, the pods that a drain moves from it, and the records of those that wait for it when it is lost.
 
 Also the last look at the operations themselves, whoever made them: each action may write one shape and no other, which
 its remedy knows. Called by `k8s.guardrails` alone.
@@ -21,13 +22,48 @@ def faults(
     for operation in operations:
         if not operation.target.uid:
             found.append(f"{operation.target} is not pinned by its uid.")
+        elif _is_step(operation.target, action, target, subject):
+            pass  # it sits on the node that was read, or is gone
         elif operation.target.uid != fields.uid(target.object):
             found.append(f"{operation.target} is not the object that was read.")
-        if not _within(operation.target, target, subject):
+        if not (
+            _is_step(operation.target, action, target, subject)
+            or _is_stranded(operation.target, action, target, subject)
+            or _within(operation.target, target, subject)
+        ):
             found.append(f"{operation.target} is outside of this incident, which is about {subject}.")
-        if not _shaped(operation, action):
+        if not _shaped(operation, action) or not remedies.remedy_for(action).exact(operation, action, target):
             found.append(f"What would be written to {operation.target} is not what {model.name_of(action)} writes.")
     return found
+
+
+def _is_step(ref: model.ResourceRef, action: model.Action, target: model.Target, subject: model.ResourceRef) -> bool:
+    """Whether it is one of the pods that the action names, and nothing says that it sits elsewhere than on the node
+    that the incident is about. One that was not read is gone from there; the executor writes to none that it has not
+    seen there right before."""
+    if not isinstance(action, model.Drain) or ref not in action.pods or not _exactly(action.workload, subject):
+        return False
+    if not _exactly(workloads.reference(target.object or {}, "Node"), subject):
+        return False
+    seen = next((pod for pod in target.pods if fields.uid(pod) == ref.uid), None)
+    return seen is None or (_names(ref, seen) and fields.text(seen, "spec", "nodeName") == subject.name)
+
+
+def _is_stranded(
+    ref: model.ResourceRef, action: model.Action, target: model.Target, subject: model.ResourceRef
+) -> bool:
+    """Whether it is the record of a pod that waits for the lost node that the incident is about: the trouble of its
+    pods is told there (`k8s.folding`). Only where that very node was read beside it; every other action on a pod of a
+    workload needs an incident of that workload."""
+    if not isinstance(action, model.ForceDeletePod) or ref != action.pod or action.node != subject.name:
+        return False
+    if not any(_exactly(workloads.reference(each, "Node"), subject) for each in _nodes(target)):
+        return False
+    return _names(ref, target.object) and fields.text(target.object, "spec", "nodeName") == subject.name
+
+
+def _nodes(target: model.Target) -> list[model.Json]:
+    return [each for each in target.extras if each.get("kind") == "Node"]
 
 
 def _exactly(ref: model.ResourceRef, other: model.ResourceRef) -> bool:
@@ -74,4 +110,5 @@ def _is_member(ref: model.ResourceRef, target: model.Target, subject: model.Reso
 
 def _shaped(operation: model.Operation, action: model.Action) -> bool:
     remedy = remedies.remedy_for(action)
-    return _exactly(operation.target, remedy.needs(action).object) and remedy.shaped(operation, action)
+    aimed = [remedy.needs(action).object, *(ref for refs in remedies.listed(action).values() for ref in refs)]
+    return any(_exactly(operation.target, each) for each in aimed) and remedy.shaped(operation, action)

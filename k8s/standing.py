@@ -13,6 +13,7 @@ PROTECTED = "watchkeeper.io/protected"
 _PASSING = frozenset(
     (
         *("rollout-restart", "delete-pod", "evict-pod", "force-delete-pod", "remove-finalizer"),
+        *("restart-on-node", "exec-command", "resize-pod"),
         *("run-cronjob", "delete-job", "rerun-job", "annotate-mute"),
     )
 )
@@ -27,15 +28,26 @@ def protection(target: model.Target, namespace: str, protected: Sequence[str]) -
     found = []
     if any(fnmatch.fnmatchcase(namespace, glob) for glob in protected):
         found.append(f"Namespace {namespace} is protected: nothing is changed in it.")
-    if _marked(target.namespace):
+    if marked(target.namespace):
         found.append(f"Namespace {namespace} is marked {PROTECTED}.")
-    if _marked(target.object) or _marked(target.owner):
+    if marked(target.object) or marked(target.owner):
         found.append(f"{target.ref} is marked {PROTECTED}.")
     return found
 
 
-def _marked(obj: model.Json | None) -> bool:
-    """Any value but a clear no protects: a typo must not unprotect."""
+def protected_steps(action: model.Action, target: model.Target) -> Iterator[str]:
+    """Of one in steps: marks on the namespaces, the pods and the controllers that it would touch."""
+    if not isinstance(action, model.Drain):
+        return
+    pods = {pod.uid for pod in action.pods}
+    for kind, each in (*(("Pod", pod) for pod in target.pods), *((each.get("kind"), each) for each in target.extras)):
+        ours = kind in ("Namespace", "ReplicaSet", "StatefulSet") or fields.uid(each) in pods
+        if ours and marked(each):
+            yield f"{workloads.reference(each, str(kind))} is marked {PROTECTED}."
+
+
+def marked(obj: model.Json | None) -> bool:
+    """Whether it has the mark of protection. Any value but a clear no protects: a typo must not unprotect."""
     marks = (fields.value(obj, "metadata", key, PROTECTED) for key in ("labels", "annotations"))
     return any(mark is not None and str(mark).strip().lower() not in _UNSET for mark in marks)
 

@@ -65,6 +65,8 @@ def assess(
     """
     remedy = remedies.remedy_for(action)
     needs = remedy.needs(action)
+    if isinstance(action, model.ResizePod):
+        return _told(checks.resized(action, target, now - started, timeout, remedy.overridden(action, target)))
     if remedy.check == "gone":
         return _told(checks.gone(needs.object, target, now - started, timeout))
     obj = target.object if needs.owner is None or remedy.check in ("field", "job") else target.owner
@@ -73,6 +75,8 @@ def assess(
     overridden = remedy.overridden(action, target)
     if remedy.check == "field":
         return Assessment("not-verified", "changed", overridden) if overridden else _field(obj, now - started, timeout)
+    if isinstance(action, model.Drain):
+        return _told(checks.drained(action, target, now - started, timeout, overridden))
     if remedy.check == "job":
         return _told(checks.job(target, started, now, timeout))
     rollout = _Rollout(action, obj, target, started)

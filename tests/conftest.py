@@ -12,6 +12,8 @@ from tests import postgres
 def pytest_addoption(parser: pytest.Parser) -> None:
     what = "a kubeconfig of an administrator of the cluster for the tests marked real; without it they are left out"
     parser.addoption("--kubeconfig", type=Path, metavar="PATH", help=what)
+    more = "so many examples, and longer ones, of the machine of approvals (tests/machine); without it a few"
+    parser.addoption("--machine", type=int, default=0, metavar="N", help=more)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -258,6 +258,7 @@ def test_the_writer_may_do_exactly_what_the_catalogue_does() -> None:
         ("apps", "statefulsets/scale", "patch"),
         ("", "pods", "delete"),
         ("", "pods/eviction", "create"),
+        ("", "pods/resize", "patch"),
         ("autoscaling", "horizontalpodautoscalers", "patch"),
     }
 
@@ -267,13 +268,14 @@ MORE = {
         *(("batch", "cronjobs", verb) for verb in ("get", "patch")),
         *(("batch", "jobs", verb) for verb in ("get", "list", "create", "delete")),
     },
-    "watchkeeper-writer-nodes": {("", "nodes", "get"), ("", "nodes", "patch")},
+    "watchkeeper-writer-nodes": {("", "nodes", verb) for verb in ("get", "list", "patch")},
     "watchkeeper-writer-finalizers": {
         *(("", kind, verb) for kind in ("pods", "persistentvolumeclaims", "services") for verb in ("get", "patch")),
         *(("batch", kind, verb) for kind in ("jobs", "cronjobs") for verb in ("get", "patch")),
         *(("networking.k8s.io", "ingresses", verb) for verb in ("get", "patch")),
         ("apps", "replicasets", "patch"),
     },
+    "watchkeeper-writer-exec": {("", "pods/exec", "get"), ("", "pods/exec", "create")},
 }
 
 
@@ -324,10 +326,12 @@ def test_nobody_may_see_a_secret_or_everything_of_anything() -> None:
     for role in (each["metadata"]["name"] for each in roles if each["metadata"]["name"] not in told):
         for group, resource, verb in _granted(role):
             assert "*" not in (group, resource, verb)
-            assert resource not in {"secrets", "pods/exec", "pods/portforward", "serviceaccounts/token"}
+            assert resource not in {"secrets", "pods/portforward", "serviceaccounts/token"}
+            assert resource != "pods/exec" or role == "watchkeeper-writer-exec"
             assert resource != "configmaps" or (role, verb) == ("watchkeeper-reader", "get")
             assert verb not in {"impersonate", "escalate", "bind", "update", "deletecollection"}
-            made = {("watchkeeper-writer-jobs", "jobs"), *((each, "pods/eviction") for each in EVICTING)}
+            running = ("watchkeeper-writer-exec", "pods/exec")
+            made = {running, ("watchkeeper-writer-jobs", "jobs"), *((each, "pods/eviction") for each in EVICTING)}
             assert verb != "create" or (role, resource) in made
 
 

@@ -18,6 +18,7 @@ BOUNDARIES: Mapping[str, str] = {
     "bot.doors.guarded": "a listener: the presser is told, the log has the rest",
     "bot.following.Following._cluster": "a worker: one cluster's trouble must not end its following",
     "bot.main.Bot._worker": "a worker: one bad row must not end all work",
+    "bot.plugins.actions": "loading other people's code: the fault is named with its package",
     "bot.plugins._plugins": "loading other people's code: the fault is named with its package",
     "bot.slack.connecting._closed": "closing a connection that may be broken already: there is another one by then",
     "bot.store.embedded.EmbeddedPostgres._run": "starting a program: raised again as StoreUnavailable",
@@ -25,6 +26,7 @@ BOUNDARIES: Mapping[str, str] = {
     "handlers.schedules.Schedules.stop": "the end: a scheduler that does not run cannot be stopped",
     "handlers.schedules.Schedules._swept": "a job: the next tick must come whatever this one met",
     "handlers.schedules.Schedules._report": "a job: tomorrow's report must come whatever this one met",
+    "k8s.custom_actions._bounded.run": "other people's actions: told as a reason against that action alone",
     "k8s.custom._Call.run": "other people's detectors: told as an error of their kinds",
     "k8s.detection._ask": "a detector: whatever one trips over, the others still have to be asked",
 }

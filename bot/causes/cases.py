@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain import diagnoses
-from k8s import model, objects
+from k8s import model, objects, templates, workloads
 
 RECENT = timedelta(minutes=30)
 """A rollout that began this shortly before the failure (or after which nothing was well) is suspected of it."""
+REVISED = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+"""Workloads that keep earlier revisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,25 @@ class Case:
         return self.problem.primary
 
     @property
+    def target(self) -> model.Target | None:
+        """The workload as it was read for the dossier; None where it could not be, or is gone."""
+        target = self.dossier.target
+        return None if target is None or target.object is None else target
+
+    @property
     def restarts(self) -> int:
         told = self.finding.facts.get("restarts", "")
         return int(told) if told.isascii() and told.isdigit() else 0
+
+    def seconds(self, name: str) -> timedelta | None:
+        """A fact that is a number of seconds; None where it is not known."""
+        told = self.fact(name)
+        return timedelta(seconds=int(told)) if told.isascii() and told.isdigit() and len(told) < 9 else None
+
+    def count(self, name: str) -> int | None:
+        """A fact that is a number; None where it is not known, which is not the same as 0."""
+        told = self.fact(name)
+        return int(told) if told.isascii() and told.isdigit() and len(told) < 9 else None
 
     def fact(self, name: str) -> str:
         return self.dossier.facts.get(name, "")
@@ -54,6 +72,23 @@ class Case:
     def some_changes(self) -> str:
         """What the last rollout changed, as much of it as fits in a sentence."""
         return "; ".join(self.changes[:3])
+
+    def more_than(self, line: str) -> bool:
+        """Whether the last rollout changed something besides this, other than the mark of a restart."""
+        return any(each != line and templates.RESTARTED_AT not in each for each in self.changes)
+
+    @property
+    def healthy(self) -> workloads.Revision | None:
+        """The newest earlier revision that was healthy, with its template."""
+        number, target = self.fact("healthy_revision"), self.target
+        if target is None or not number:
+            return None
+        return next((each for each in workloads.revisions(target) if str(each.number) == number), None)
+
+    @property
+    def template(self) -> model.Json:
+        """The pod template as it is now; empty where it could not be read."""
+        return workloads.template((self.target.object if self.target else None) or {})
 
     def changed(self, *words: str) -> str:
         """The first change of the last rollout that mentions one of these words; empty where none does."""
@@ -82,7 +117,7 @@ class Case:
         before = self.problem.since - began
         if before < timedelta(minutes=1):
             return f"revision {revision}, rolled out just before the first failure"
-        return f"revision {revision}, rolled out {_span(before)} before the first failure"
+        return f"revision {revision}, rolled out {span(before)} before the first failure"
 
     def began_with(self, changes: str = "") -> str:
         """A sentence that suspects the last rollout by its time, naming these changes of it (else its first ones)."""
@@ -96,14 +131,14 @@ class Case:
     def undo(self, why: str) -> tuple[diagnoses.Candidate, ...]:
         """An undo to the newest revision that was healthy, where there is one."""
         healthy = self.fact("healthy_revision")
-        if self.problem.subject.kind != "Deployment" or not healthy:
+        if self.problem.subject.kind not in REVISED or not healthy:
             return ()
         return (diagnoses.Candidate(model.RolloutUndo(self.problem.subject, int(healthy)), why),)
 
     @property
     def no_undo(self) -> str:
-        """Said where a rollout is to blame and nothing healthy can be put back. Only of a Deployment that is known."""
-        if self.problem.subject.kind != "Deployment":
+        """Said where a rollout is to blame and nothing healthy can be put back. Only of a workload with revisions."""
+        if self.problem.subject.kind not in REVISED:
             return ""
         return "" if self.fact("healthy_revision") else " No earlier revision is known to have been healthy."
 
@@ -122,8 +157,11 @@ class Verdict:
 Rule = Callable[[Case], Verdict]
 
 
-def _span(length: timedelta) -> str:
+def span(length: timedelta) -> str:
+    """`40 s`, `6 min`, `3 h`, `5 d`."""
     minutes = int(length.total_seconds() // 60)
+    if not minutes:
+        return f"{max(0, int(length.total_seconds()))} s"
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} d"

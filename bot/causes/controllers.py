@@ -1,4 +1,4 @@
-"""Workloads whose controller does not get on: rollouts, missing pods, StatefulSets and Jobs.
+"""Workloads whose controller does not get on: rollouts, missing pods and StatefulSets.
 
 What the pods themselves tell is for the other families; here it is the controller's words, and what the API server
 answered it.
@@ -24,7 +24,7 @@ def rollout(case: cases.Case) -> cases.Verdict:
             "medium",
             "the new revision does not become available; what of the change is at fault is not proven",
             f"Undo the rollout, then correct the change.{case.no_undo}",
-            case.undo("the earlier revision was healthy"),
+            case.undo("the earlier revision was healthy") or _halt(case),
         )
     if refusal:
         return cases.Verdict(cause, "high", _REFUSED, _MEND)
@@ -34,6 +34,17 @@ def rollout(case: cases.Case) -> cases.Verdict:
         "the rollout does not go on, and nothing that it changed is known",
         "Look at the pods of the new revision.",
     )
+
+
+def _halt(case: cases.Case) -> tuple[diagnoses.Candidate, ...]:
+    """A pause, where nothing healthy can be put back and the rollout does harm: new pods become ready and fail again,
+    and each time that one is ready an old one goes."""
+    ready, desired, facts = case.problem.ready or 0, case.problem.desired or 0, case.finding.facts
+    coming = facts.get("updated_ready", "0") not in ("", "0")
+    if case.problem.subject.kind != "Deployment" or not coming or not 0 < ready < desired:
+        return ()
+    why = f"{ready} of {desired} are ready, and the old pods among them stay as long as the rollout is halted"
+    return (diagnoses.Candidate(model.RolloutPause(case.problem.subject), why),)
 
 
 def replicas(case: cases.Case) -> cases.Verdict:
@@ -58,24 +69,14 @@ def _refusal(case: cases.Case) -> str:
 
 
 def statefulset(case: cases.Case) -> cases.Verdict:
-    """Only a pod that the controller is known never to replace is for us to delete."""
+    """Only a pod that the controller is known never to replace is for us to delete; an update that began the trouble is
+    undone."""
     plain, facts, subject = told.around(case), case.finding.facts, case.problem.subject
+    if facts.get("class") == "update" and case.suspected:
+        cause = f"{plain.cause} {case.began_with()}"
+        return replace(plain, cause=cause, confidence="medium", candidates=case.undo("it was whole before this update"))
     if facts.get("class") != "outdated-pod" or subject.kind != "StatefulSet" or not facts.get("pod"):
         return plain
     pod = model.ResourceRef("Pod", subject.namespace, facts["pod"], facts.get("pod_uid", ""))
     why = "the controller does not replace it by itself, and a new one is made of the present template"
     return replace(plain, candidates=(diagnoses.Candidate(model.DeletePod(pod, subject), why),))
-
-
-def job(case: cases.Case) -> cases.Verdict:
-    """A Job that has used up its tries."""
-    line = case.fact("error_line")
-    cause = case.found("status", "events")
-    if line:
-        cause += f" Its log ends with: {line}{case.cite('previous-log', 'log')}."
-    return cases.Verdict(
-        cause,
-        "medium" if line else "low",
-        "the log tells how the last try ended" if line else "the log of the last try is gone",
-        "Mend what the log names, then run the Job again; a failed Job does not start itself anew.",
-    )

@@ -3,7 +3,7 @@
 No rule here speaks for a restart: the kubelet restarts such a container all the time.
 """
 
-from bot.causes import cases
+from bot.causes import cases, members, narrowing
 from k8s import phrases
 
 _NO_RESTART = "A restart does not help: the kubelet restarts it all the time."
@@ -33,6 +33,14 @@ def crash(case: cases.Case) -> cases.Verdict:
             "the log names what is missing; no rollout explains since when",
             f"Give {missing} to the container. {_NO_RESTART}",
         )
+    if alone := members.elsewhere(case):
+        return cases.Verdict(
+            f"{cause} Its other pods, of the same template, are ready{case.cite('status')}.",
+            "medium",
+            "one pod fails and the others do not, so the template is not at fault; what is wrong with it is not known",
+            "Delete the pod, so that a new one starts afresh, perhaps on another node; look at this one's node.",
+            (alone,),
+        )
     return cases.Verdict(
         cause,
         "medium" if line else "low",
@@ -51,19 +59,21 @@ def _last_words(case: cases.Case, line: str) -> str:
 
 
 def _taken_away(case: cases.Case, cause: str, missing: str, changed: str) -> cases.Verdict:
-    """The last rollout changed the very name that the log asks for."""
+    """The last rollout changed the very name that the log asks for. Where it changed more, only that is put back: the
+    log proves this one change wrong, and none of the others."""
+    narrow = narrowing.variable(case, missing) if case.more_than(changed) else ()
     if changed.endswith("removed"):
         did, step = "took it away", f"then put {missing} back in the manifest that it came from"
         why = f"it brings {missing} back, which the crashing process asks for"
     else:
-        did, step = "changed just that", f"and see to it that {missing} has a value where it comes from"
+        did, step = "changed that very thing", f"and see to it that {missing} has a value where it comes from"
         why = f"the earlier revision ran without this change of {missing}"
     return cases.Verdict(
-        f"{cause} {case.last_rollout('changed just that', changed)}",
+        f"{cause} {case.last_rollout('changed that very thing', changed)}",
         "high",
         f"the log names what is missing, and the last rollout {did}",
-        f"Undo the rollout, {step}.{case.no_undo}",
-        case.undo(why),
+        f"{f'Put {missing} back, or undo' if narrow else 'Undo'} the rollout, {step}.{case.no_undo}",
+        (*narrow, *case.undo(why)),
     )
 
 

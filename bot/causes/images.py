@@ -6,7 +6,8 @@ A registry that is away is not mended by an undo, unless the earlier image came 
 import re
 from collections.abc import Mapping
 
-from bot.causes import cases
+from bot.causes import cases, narrowing
+from bot.domain import diagnoses
 from k8s import phrases
 
 _CHANGE = re.compile(r"image: (?P<was>\S+) → (?P<now>\S+)")
@@ -54,7 +55,7 @@ def pull(case: cases.Case) -> cases.Verdict:
             "high",
             "the registry's answer is clear, and the last rollout changed this image",
             f"Undo the rollout. {step}{case.no_undo}",
-            case.undo("it puts the image back that was pulled before"),
+            _back(case, changed),
         )
     return cases.Verdict(
         cause,
@@ -62,6 +63,16 @@ def pull(case: cases.Case) -> cases.Verdict:
         "the registry's answer is clear" if kind in _CAUSES else "the registry's answer is not a known one",
         step,
     )
+
+
+def _back(case: cases.Case, changed: str) -> tuple[diagnoses.Candidate, ...]:
+    """An undo is what ran before, as a whole. Where more was rolled out, the image alone comes before it only if the
+    rest of its container is as it was: an old image beside new settings never ran."""
+    undo = case.undo("it puts the image back that was pulled before")
+    if not case.more_than(changed):
+        return undo
+    narrow = narrowing.image(case)
+    return (*narrow, *undo) if narrowing.only_image(case) else (*undo, *narrow)
 
 
 def _moved(change: str) -> bool:

@@ -5,12 +5,19 @@ the limit is no suspect at all.
 """
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 
-from bot.causes import cases
-from k8s import phrases
+from bot.causes import cases, members, narrowing, told
+from bot.domain import diagnoses
+from k8s import model, phrases
 
 _LIMIT = re.compile(r"(?:(?:init )?(?P<name>[\w.-]+): )?memory limit (?P<was>\S+) → (?P<now>\S+)")
 """A line of `k8s.templates` on what a rollout changed; the name is left out where there is but one container."""
+_SOON = timedelta(hours=1)
+"""What reaches its limit within this time of each start needs more than it has; a slower growth may be a leak."""
+_KILLS = 2
+"""Restarts after which a kill is no accident of one request."""
 
 
 def killed(case: cases.Case) -> cases.Verdict:
@@ -27,7 +34,10 @@ def killed(case: cases.Case) -> cases.Verdict:
             "high",
             "the kill is recorded with its reason, and the last rollout lowered this very limit",
             f"Undo the rollout, or set a limit that fits what it uses.{case.no_undo}",
-            case.undo("it brings the earlier memory limit back"),
+            (
+                *(narrowing.memory_limit(case) if case.more_than(lowered) else ()),
+                *case.undo("it brings the earlier memory limit back"),
+            ),
         )
     if case.suspected and case.changes != [raised]:  # to raise a limit kills nobody
         return cases.Verdict(
@@ -37,6 +47,8 @@ def killed(case: cases.Case) -> cases.Verdict:
             f"Undo the rollout, or raise the limit if the new version needs more.{case.no_undo}",
             case.undo("the kills began with this rollout"),
         )
+    if limit and not raised and (more := _too_low(case, cause)):
+        return more
     return cases.Verdict(
         cause,
         "high" if limit else "medium",
@@ -44,6 +56,35 @@ def killed(case: cases.Case) -> cases.Verdict:
         "Find out whether it leaks or the limit is too low, then raise the limit. "
         "No action here helps for long: a restart only starts the growth anew.",
     )
+
+
+def _too_low(case: cases.Case, cause: str) -> cases.Verdict | None:
+    """Half as much memory again, where the container reaches its limit soon after each start. A slow growth is a leak
+    as likely as not, and one whose limit was raised lately has had its chance: neither is given more from here."""
+    lived = case.seconds("lived")
+    amounts = narrowing.more_memory(case)
+    if lived is None or lived > _SOON or case.restarts < _KILLS or amounts is None:
+        return None
+    if "MemoryGrowth" in case.problem.kinds:
+        return None
+    was, more = amounts
+    why = f"it reaches {was} within {cases.span(lived)} of its start, again and again; {more} is half as much again"
+    action = model.SetResources(case.problem.subject, case.finding.container, memory_limit=more)
+    return cases.Verdict(
+        f"{cause} It had run for {cases.span(lived)} by then{case.cite('status')}.",
+        "medium",
+        "the kills are recorded, each soon after a start; whether it needs more or leaks fast is not known",
+        f"Raise its memory limit to {more}. If it reaches that as fast, it leaks: look at what it does at its start.",
+        (diagnoses.Candidate(action, why),),
+    )
+
+
+def growing(case: cases.Case) -> cases.Verdict:
+    """Memory that rises towards its limit: only where less than an hour is left is a fresh start worth its cost."""
+    plain = told.around(case)
+    if case.finding.facts.get("class") != "urgent":
+        return plain
+    return replace(plain, candidates=members.eased(case))
 
 
 def _limits(case: cases.Case) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 So everything hangs on how many fail: one of several may be replaced, all of them at once point to a dependency.
 """
 
-from bot.causes import cases
+from bot.causes import cases, members
 from bot.domain import diagnoses
 from k8s import model
 
@@ -32,6 +32,14 @@ def unready(case: cases.Case) -> cases.Verdict:
             "only one of the replicas fails, so the template is not at fault",
             "Delete the pod to have it replaced; if the new one fails too, look at its dependencies.",
             (diagnoses.Candidate(model.DeletePod(case.finding.resource, subject), why),),
+        )
+    if lone and (restart := members.on_its_node(case)):
+        return cases.Verdict(
+            cause,
+            "medium",
+            "only one of the daemon's pods fails, so the template is not at fault; its node may be",
+            "Restart it on its node; if the new pod fails too, look at that node.",
+            restart,
         )
     if subject.kind in {"Deployment", "StatefulSet", "DaemonSet"} and not case.problem.ready:
         why = "all replicas run and none is ready, with no rollout before it: a fresh start is safe and may clear it"

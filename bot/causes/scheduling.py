@@ -6,9 +6,9 @@ replicas than the cluster holds.
 
 from collections.abc import Mapping
 
-from bot.causes import cases
+from bot.causes import cases, narrowing
 from bot.domain import diagnoses
-from k8s import model
+from k8s import model, quantities
 
 _STEPS: Mapping[str, str] = {
     "cpu": "Ask for less cpu, add a node, or free some.",
@@ -41,10 +41,18 @@ def unschedulable(case: cases.Case) -> cases.Verdict:
             "high",
             "the scheduler names what does not fit, and the last rollout changed it",
             f"{step}{case.no_undo}",
-            case.undo("the earlier revision asks for what the nodes have"),
+            (*_narrow(case, kind, changed), *case.undo("the earlier revision asks for what the nodes have")),
         )
     beyond = _scaled_beyond(case, cause, step) if kind in _SCALED_BEYOND else None
     return beyond or cases.Verdict(cause, "high", "these are the scheduler's own words", step)
+
+
+def _narrow(case: cases.Case, kind: str, changed: str) -> tuple[diagnoses.Candidate, ...]:
+    """The request alone, where more was rolled out and it is of the very resource that is short."""
+    resource: quantities.Resource | None = "cpu" if kind == "cpu" else "memory" if kind == "memory" else None
+    if resource is None or f"{resource} request" not in changed or not case.more_than(changed):
+        return ()
+    return narrowing.request(case, resource)
 
 
 def _room(case: cases.Case) -> str:

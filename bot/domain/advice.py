@@ -1,8 +1,8 @@
 """What a person should do about a finding that tells its cause itself, and how sure that is.
 
 Data only: `bot.causes.told` looks here for the kinds whose finding tells the cause itself, by the `class` in its
-facts. No action of the catalogue mends these, so none is proposed (but to delete a pod that a StatefulSet does not
-replace). Sources: the pages of each kind (`k8s.detection.KINDS`).
+facts. Where an action helps with one of these, its family (`bot.causes`) adds it. Sources: the pages of each kind
+(`k8s.detection.KINDS`).
 """
 
 from collections.abc import Mapping

@@ -9,10 +9,20 @@ from bot.domain import proposals
 from k8s import policy
 
 Ending = Literal[
-    "counted", "again", "own", "not-allowed", "late", "expired", "moved-on", "lapsed", "unknown-button", "unavailable"
+    "counted",
+    "again",
+    "own",
+    "not-allowed",
+    "no-right",
+    "late",
+    "expired",
+    "moved-on",
+    "lapsed",
+    "unknown-button",
+    "unavailable",
 ]
-"""again: this person's approval was counted before. own: who asked for it may not approve it. lapsed: it can be
-approved no more, and was superseded for that."""
+"""no-right: the cluster would not let this person's own identity do it. again: this person's approval was counted
+before. own: who asked for it may not approve it. lapsed: it can be approved no more, and was superseded for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ def late(row: proposals.Proposal, made: Sequence[proposals.Decision] = ()) -> An
     decision = made[-1] if made else None
     people = " and ".join(mention(one.user) for one in made if decision and one.verdict == decision.verdict)
     by = "" if decision is None else f" by {people} at {stamp(decision.at)}"
+    begun = f"was approved{by}" if made else "was begun by itself"
     match row.state:
         case "rejected":
             reason = "" if decision is None or not decision.reason else f": {decision.reason}"
@@ -92,8 +103,8 @@ def late(row: proposals.Proposal, made: Sequence[proposals.Decision] = ()) -> An
         case "superseded":
             return Answer("moved-on", "A newer proposal took the place of this one. Look at the card as it is now.")
         case "approved" | "executing" | "succeeded":
-            return Answer("late", f"This was approved{by} and is under way. Your press changed nothing.")
+            return Answer("late", f"This {begun} and is under way. Your press changed nothing.")
         case "verified" | "not-verified" | "worse" | "undone":
-            return Answer("late", f"This was approved{by} and is done ({row.state}). Your press changed nothing.")
+            return Answer("late", f"This {begun} and is done ({row.state}). Your press changed nothing.")
         case _:
-            return Answer("late", f"This was approved{by} and ended as {row.state}. Your press changed nothing.")
+            return Answer("late", f"This {begun} and ended as {row.state}. Your press changed nothing.")

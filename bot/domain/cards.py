@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain import audit, diagnoses, incidents, memory, proposals, watches
+from bot.domain import audit, autonomy, diagnoses, incidents, memory, proposals, watches
 from k8s import policy
 
 
@@ -17,6 +17,8 @@ class ProposalCard:
     verification: proposals.Verification | None = None
     earlier: tuple[proposals.Decision, ...] = ()
     """Those before it, oldest first: of each person one approval."""
+    alone: autonomy.Announcement | None = None
+    """That it will be done by itself, or was, or was stopped."""
 
     @property
     def approvals(self) -> tuple[proposals.Decision, ...]:
@@ -57,12 +59,18 @@ class IncidentCard:
     """What was done for this workload and kind of problem in the 30 days before it, oldest first."""
     self_approval: bool = True
     """Whether who asked for the remedy, or changed it, may approve it."""
+    read_only: bool = False
+    """Nothing may be asked for."""
+    breaker: autonomy.Breaker | None = None
+    """Its watch's, where that has ever done something by itself."""
+    watch_name: str = ""
 
 
 def under(card: IncidentCard, rules: policy.Policy) -> IncidentCard:
     """The card with those who may approve its remedy; without one, what is of low risk."""
     tier = "low" if card.remedy is None else card.remedy.proposal.risk
-    return replace(card, approvers=policy.named(rules, tier), self_approval=rules.tiers.of(tier).self_approval)
+    self_approval = rules.tiers.of(tier).self_approval
+    return replace(card, approvers=policy.named(rules, tier), self_approval=self_approval, read_only=rules.read_only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ class WatchStatus:
     last_sweep: watches.Sweep | None = None
     open_incidents: int = 0
     next_tick: datetime | None = None
+    breaker: autonomy.Breaker | None = None
 
 
 @dataclass(frozen=True, slots=True)

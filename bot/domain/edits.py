@@ -13,7 +13,7 @@ import msgspec
 from k8s import catalogue, earlier, model, quantities, targets, workloads
 
 Kind = Literal["number", "choice", "text"]
-Editable = model.Scale | model.RolloutUndo | model.SetImage | model.SetResources
+Editable = model.Scale | model.RolloutUndo | model.SetImage | model.SetResources | model.ResizePod
 CHOICES = 40
 """Revisions to choose from; a workload keeps ten unless somebody says otherwise, and Slack shows a hundred."""
 
@@ -68,13 +68,13 @@ def fields(action: model.Action, target: model.Target) -> tuple[Field, ...]:
             hint = f"It has {targets.counted(now, 'replica')} now."
             return (Field("replicas", "Replicas", "number", str(action.replicas), hint=hint),)
         case model.RolloutUndo():
-            return (Field("revision", "Revision", "choice", str(action.revision), _revisions(target)),)
+            return (Field("revision", "Revision", "choice", str(action.revision), revisions(target)),)
         case model.SetImage():
             ran = earlier.images(target, action.container)
             value = next((str(one.revision) for one in ran if action.image in (one.image, one.pinned)), "")
             hint = f"Images that container {action.container} ran before."
-            return (Field("image", "Image", "choice", value, _images(ran), hint),)
-        case model.SetResources():
+            return (Field("image", "Image", "choice", value, images(ran), hint),)
+        case model.SetResources() | model.ResizePod():
             return tuple(
                 Field(name, label, "text", getattr(action, name), hint=_EXAMPLES[resource], optional=True)
                 for name, (label, resource) in _AMOUNTS.items()
@@ -87,28 +87,33 @@ def edited(action: model.Action, values: Mapping[str, str], target: model.Target
     """The same action with what was entered. Raises Wrong."""
     match action:
         case model.Scale():
-            changes: dict[str, object] = {"replicas": _number("replicas", values)}
+            changes: dict[str, object] = {"replicas": number("replicas", values)}
         case model.RolloutUndo():
-            changes = {"revision": _number("revision", values)}
+            changes = {"revision": number("revision", values)}
         case model.SetImage():
-            number = _number("image", values)
-            ran = next((one for one in earlier.images(target, action.container) if one.revision == number), None)
+            wanted = number("image", values)
+            ran = next((one for one in earlier.images(target, action.container) if one.revision == wanted), None)
             if ran is None:
-                raise Wrong({"image": f"Revision {number} is no longer there: open this once more."})
+                raise Wrong({"image": f"Revision {wanted} is no longer there: open this once more."})
             changes = {"image": ran.best}
-        case model.SetResources():
+        case model.SetResources() | model.ResizePod():
             changes = _amounts(values)
         case _:
             raise Wrong({"": "This action has nothing that could be set."})
-    made: model.Action = msgspec.structs.replace(action, **changes)
+    return decoded(msgspec.structs.replace(action, **changes), tuple(changes))
+
+
+def decoded(action: model.Action, entered: tuple[str, ...]) -> model.Action:
+    """The action by the catalogue's strict rules. Raises Wrong, at the field of these that is at fault."""
     try:
-        return catalogue.decode(msgspec.to_builtins(made))
+        return catalogue.decode(msgspec.to_builtins(action))
     except catalogue.InvalidAction as error:
-        known = error.field if error.field in changes else next(iter(changes))
+        known = error.field if error.field in entered else entered[0]
         raise Wrong({known: f"{error.reason[:1].upper()}{error.reason[1:]}."}) from error
 
 
-def _number(name: str, values: Mapping[str, str]) -> int:
+def number(name: str, values: Mapping[str, str]) -> int:
+    """A whole number that was entered. Raises Wrong."""
     text = values.get(name, "").strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise Wrong({name: "Give a whole number."})
@@ -130,14 +135,15 @@ def _amounts(values: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def _revisions(target: model.Target) -> tuple[Choice, ...]:
+def revisions(target: model.Target) -> tuple[Choice, ...]:
+    """The earlier ones by their numbers, newest first."""
     return tuple(
         Choice(str(one.number), f"{one.number} · {_HEALTH[one.health]} · {', '.join(map(_short, one.images))}")
         for one in earlier.revisions(target)[:CHOICES]
     )
 
 
-def _images(ran: tuple[earlier.Ran, ...]) -> tuple[Choice, ...]:
+def images(ran: tuple[earlier.Ran, ...]) -> tuple[Choice, ...]:
     """Each image once, with the newest revision that ran it."""
     newest = {one.best: one for one in reversed(ran)}
     chosen = sorted(newest.values(), key=lambda one: one.revision, reverse=True)[:CHOICES]

@@ -13,7 +13,7 @@ from k8s import model
 
 SPAN = timedelta(days=30)
 """What lies further back says little of the workload as it is."""
-RESTARTS = frozenset({"rollout-restart", "delete-pod", "evict-pod", "force-delete-pod"})
+RESTARTS = frozenset({"rollout-restart", "restart-on-node", "delete-pod", "evict-pod", "force-delete-pod"})
 """Actions that change nothing but the process: they take a symptom away and leave its cause."""
 ENOUGH = 2
 """A restart that did not help so often is not proposed before, or in the place of, what the cause needs."""

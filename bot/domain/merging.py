@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bot.domain import incidents, proposals
 from k8s import model, sharing
 
-DONE: frozenset[proposals.State] = frozenset(("unknown", "verified", "not-verified", "worse", "undone"))
+DONE: frozenset[proposals.State] = frozenset(("unknown", "stopped", "verified", "not-verified", "worse", "undone"))
 """States of a proposal that something was, or may have been, written for."""
 
 

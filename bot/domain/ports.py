@@ -4,14 +4,14 @@ Store: Postgres (`bot.store`). Eyes, Hand: a cluster (`k8s.client`, `k8s.executo
 Bell: wakes the publisher and the workers (`bot.main`). Advisor: a model (`bot.llm`), with a Null twin.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from bot.domain import audit, cards, diagnoses, incidents, memory, proposals, rules, watches
-from k8s import guardrails, history, model
+from bot.domain import audit, autonomy, cards, diagnoses, incidents, memory, proposals, rules, watches
+from k8s import guardrails, history, model, stepping
 
 Clock = Callable[[], datetime]
 """Now, aware, in UTC."""
@@ -39,6 +39,10 @@ class Watches(Protocol):
 
     async def set_state(self, watch_id: int, before: Sequence[watches.State], after: watches.State) -> bool:
         """Compare-and-set; False where it was in none of the `before` states."""
+        ...
+
+    async def set_mode(self, watch_id: int, mode: guardrails.Mode) -> bool:
+        """False where it is removed."""
         ...
 
     async def set_kinds(self, watch_id: int, kinds: watches.Kinds) -> bool:
@@ -206,6 +210,18 @@ class Executions(Protocol):
         """False where it is no longer one's own, or its lease has run out: then nothing may be written any more."""
         ...
 
+    async def tell(self, execution_id: int, owner: str, progress: model.Progress) -> bool:
+        """How far one in steps is; False where it is no longer its owner's."""
+        ...
+
+    async def ask_stop(self, proposal_id: int, user: str) -> bool:
+        """Somebody wants it to stop; False where it is over, or somebody has asked before."""
+        ...
+
+    async def stop_asked(self, execution_id: int) -> str:
+        """Who asked it to stop; empty where nobody did."""
+        ...
+
     async def finish(self, execution_id: int, owner: str, outcome: model.Outcome, now: datetime) -> bool:
         """Compare-and-set from `executing` by its owner; False where it was taken away."""
         ...
@@ -288,7 +304,7 @@ class Trail(Protocol):
         ...
 
 
-ViewKind = Literal["parent", "evidence", "progress", "recovery", "worse", "report"]
+ViewKind = Literal["parent", "evidence", "progress", "recovery", "worse", "report", "breaker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +372,10 @@ class Views(Protocol):
 
     async def incident_of(self, channel: str, ts: str) -> int | None: ...
 
+    async def version(self, kind: ViewKind, incident_id: int) -> int:
+        """The newest version that is wanted: once it is shown, Slack shows what this transaction has written."""
+        ...
+
 
 class Reports(Protocol):
     async def claim(self, channel: str, slot: datetime, since: datetime, until: datetime, asked_by: str) -> int | None:
@@ -391,6 +411,54 @@ class Cards(Protocol):
     async def status(self, now: datetime, cluster: str = "") -> cards.Status: ...
 
 
+class Alone(Protocol):
+    """What is done without anybody's approval: announcements, and a breaker for each watch."""
+
+    async def announce(self, new: autonomy.Announcement, workload: model.ResourceRef) -> bool:
+        """Inserts it; False where the proposal has one already."""
+        ...
+
+    async def get(self, proposal_id: int) -> autonomy.Announcement | None: ...
+
+    async def due(self, now: datetime) -> tuple[autonomy.Announcement, autonomy.Shown] | None:
+        """One open announcement of an open proposal for which something is to be done, with its incident's message as
+        Slack shows it. Locked; those that another replica holds are skipped."""
+        ...
+
+    async def save(self, changed: autonomy.Announcement) -> bool:
+        """False where it was not open any more: it stays what it has become."""
+        ...
+
+    async def stopped(self, incident_id: int) -> bool:
+        """Whether a person has ever stopped one of this incident."""
+        ...
+
+    async def under_way(self, watch_id: int) -> bool:
+        """Whether one was started whose end is not counted yet."""
+        ...
+
+    async def done(self, cluster: str, workload: model.ResourceRef, since: datetime) -> tuple[int, int]:
+        """How many were started since then: on this workload, and on the cluster."""
+        ...
+
+    async def settled(self) -> tuple[autonomy.Announcement, proposals.State, proposals.Check | None] | None:
+        """One that was started, has ended and is not counted yet; with what its proposal and its verification have
+        become. Locked as by `due`."""
+        ...
+
+    async def end(self, proposal_id: int, end: autonomy.End) -> None:
+        """It is counted."""
+        ...
+
+    async def breaker(self, watch_id: int, *, lock: bool = False) -> autonomy.Breaker:
+        """`lock`: nobody else counts or closes until the transaction ends."""
+        ...
+
+    async def set_breaker(self, changed: autonomy.Breaker) -> None:
+        """Under its lock."""
+        ...
+
+
 class Tx(Protocol):
     """One transaction: state and its audit events commit together, or not at all."""
 
@@ -408,6 +476,7 @@ class Tx(Protocol):
     reports: Reports
     leases: Leases
     cards: Cards
+    alone: Alone
 
 
 class Store(Protocol):
@@ -432,6 +501,11 @@ class Eyes(Protocol):
         ...
 
     async def target(self, cluster: str, action: model.Action) -> model.Target: ...
+
+    async def around(self, cluster: str, subject: model.ResourceRef) -> model.Target:
+        """The subject of an incident with its revisions, pods and autoscalers; in `extras` the Jobs of a CronJob, and
+        the nodes where it matters on which a pod is. Its `object` is None where it is gone."""
+        ...
 
     async def names(self, cluster: str, kind: str, namespace: str = "") -> Sequence[str]:
         """Names of all objects of a kind, for "did you mean"."""
@@ -471,11 +545,16 @@ class DryRun(Protocol):
 class Hand(Protocol):
     """The executor of one cluster. `bot.main` hands it out, and hands out none at all in read-only mode."""
 
-    async def lacking(self, plan: model.Plan) -> str:
-        """Which rights it has not got for this plan, as one sentence; empty where it has them all."""
+    async def lacking(self, plan: model.Plan, people: Collection[str] | None = None, enough: int = 0) -> str:
+        """Which rights it has not got for this plan, as one sentence; empty where it has them all. Where it is written
+        in people's names, `enough` of these `people` (None: anybody) must have them too."""
         ...
 
-    async def dry_run(self, plan: model.Plan) -> DryRun: ...
+    async def lacking_of(self, user: str, operations: Sequence[model.Operation]) -> str:
+        """Why these could not be written in the name of this approver, as a sentence to them; else empty."""
+        ...
+
+    async def dry_run(self, plan: model.Plan, people: Collection[str] | None = None) -> DryRun: ...
 
     async def execute(
         self,
@@ -495,6 +574,7 @@ class Hand(Protocol):
         cluster: str = "",
         members: guardrails.Members = guardrails.NO_MEMBERS,
         proposer: str = "",
+        oversight: stepping.Oversight = stepping.ALONE,
     ) -> model.Outcome:
         """Re-reads, re-judges, dry-runs, asks `fence` once more, and writes: at most once."""
         ...

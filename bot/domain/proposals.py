@@ -12,13 +12,15 @@ from k8s import model
 
 State = Literal[
     "proposed", "approved", "executing", "succeeded", "verified", "not-verified", "worse", "undone",
-    "rejected", "expired", "superseded", "stale", "already-fixed", "refused", "failed", "unknown",
+    "rejected", "expired", "superseded", "stale", "already-fixed", "refused", "failed", "stopped", "unknown",
 ]  # fmt: skip
 
 FOLLOWS: Mapping[State, frozenset[State]] = {
     "proposed": frozenset({"approved", "rejected", "expired", "superseded"}),
     "approved": frozenset({"executing"}),
-    "executing": frozenset({"succeeded", "stale", "already-fixed", "refused", "failed", "unknown"}),
+    "executing": frozenset({"succeeded", "stale", "already-fixed", "refused", "failed", "stopped", "unknown"}),
+    # What was half done is looked at: its end stays what it is called, unless the rest came by itself.
+    "stopped": frozenset({"verified", "undone"}),
     "unknown": frozenset({"verified", "not-verified", "worse", "undone"}),
     "succeeded": frozenset({"verified", "not-verified", "worse"}),
     "verified": frozenset({"undone"}),
@@ -100,6 +102,10 @@ class Execution:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     outcome: model.Outcome | None = None
+    progress: model.Progress | None = None
+    """Of one in steps, while it runs."""
+    stop_by: str = ""
+    """Who asked it to stop: a Slack user id."""
 
 
 @dataclass(frozen=True, slots=True)

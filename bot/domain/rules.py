@@ -10,6 +10,8 @@ from k8s import detection, guardrails
 @dataclass(frozen=True, slots=True)
 class Rules:
     policy: guardrails.Policy = field(default_factory=guardrails.Policy)
+    identities: guardrails.Identities = guardrails.NO_IDENTITIES
+    """Who approvers are in the clusters, where what they approve is written in their names."""
     kinds: detection.Options = field(default_factory=detection.Options)
     """Which failure kinds are looked for, and what a person has set of each; `kinds_of` says what holds for a watch."""
     log_noise: tuple[str, ...] = ()
@@ -26,6 +28,8 @@ class Rules:
     verify_hold_relapsing: timedelta = timedelta(minutes=5)
     """The same for crashes and memory, which come back after a while; never shorter than `verify_hold`."""
     verify_timeout: timedelta = timedelta(minutes=10)
+    execution_timeout: timedelta = timedelta(minutes=15)
+    """An execution in steps (a drain) is stopped after this long."""
     quiet_after_fix: timedelta = timedelta(minutes=10)
     """For this long after an action was verified old signals open nothing, and new ones go on in the same thread."""
     first_post_delay: timedelta = timedelta(seconds=4)

@@ -4,19 +4,19 @@ Implements `ports.Witness`. A source that does not answer is named in `Dossier.m
 text is redacted here, before it goes anywhere.
 
 Facts for the rules: `container`, `error_line`, `missing_name`, `log` (current or previous), `rollout_revision`,
-`rollout_previous`, `rollout_diff` (one change a line), `rollout_at` (RFC 3339), `healthy_revision` (Deployments only),
-`scaled_from`, `scaled_to`, `room`, `room_never`, `kept_off`.
+`rollout_previous`, `rollout_diff` (one change a line), `rollout_at` (RFC 3339), `healthy_revision`,
+`scaled_from`, `scaled_to`, `room`, `room_never`, `kept_off`, and those of `proving`.
 """
 
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from bot.domain import diagnoses, ports
-from bot.evidence import changing, logs, room, telling
+from bot.evidence import changing, logs, proving, room, telling
 from k8s import changes_seen, fields, model, redact, workloads
 from k8s.client import errors, reader
 
@@ -39,6 +39,12 @@ class _Gathering:
     facts: dict[str, str] = field(default_factory=dict)
     pieces: list[diagnoses.Evidence] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Lines that are told with the state of the subject."""
+
+    def prove(self, proof: proving.Proof) -> None:
+        self.facts.update({name: redact.redact(text) for name, text in proof.facts.items()})
+        self.notes += proof.lines
 
     def add(self, source: diagnoses.Source, title: str, body: str, *, cut: bool = False) -> None:
         if not body.strip():
@@ -92,16 +98,21 @@ class Collector:
         )
         placed = await self._placed(source, problem, nodes or (), gathering)
         now = self._clock()
-        gathering.add("status", f"State of {problem.subject}", telling.status(problem, target, suspect))
+        if target is not None:
+            target = replace(target, revisions=asked.revisions)
+        gathering.prove(proving.of_container(suspect))
+        gathering.prove(proving.of_deletion(problem, telling.raw_pod(problem, target)))
+        state = "\n".join((telling.status(problem, target, suspect), *gathering.notes))
+        gathering.add("status", f"State of {problem.subject}", state)
         _tell_logs(gathering, suspect, current, previous, self._longer)
         events = telling.events([*(pod_events or ()), *(owner_events or ())], now)
         gathering.add("events", "Events, newest first", events)
-        rollout = None if target is None else _tell_rollout(gathering, target, asked.revisions, now)
-        changes = changing.changes(asked, problem, target, nodes or (), rollout)
+        rollout = None if target is None else _tell_rollout(gathering, target, now)
+        changes = changing.changes(asked, problem, target, _own(problem, nodes or ()), rollout)
         gathering.add("changes", changing.TITLE, changing.told(changes, asked.unread))
         gathering.missing += asked.missing
         gathering.facts.update(telling.scaling(owner_events or ()))
-        _tell_nodes(gathering, problem, nodes or (), placed, telling.raw_pod(problem, target))
+        _tell_nodes(gathering, problem, nodes or (), placed, target)
         missing = tuple(gathering.missing)
         return diagnoses.Dossier(tuple(gathering.pieces), gathering.facts, target, missing, changes)
 
@@ -129,7 +140,9 @@ class Collector:
         if job.kind != "Job":
             return None
         reading = source.list_json("pods", job.namespace, f"job-name={job.name}")
-        return telling.newest(await self._ask(gathering, "the pods of the Job", reading) or ())
+        pods = await self._ask(gathering, "the pods of the Job", reading) or ()
+        gathering.prove(proving.of_run(problem, pods))
+        return telling.newest(pods)
 
     async def _pod_events(
         self,
@@ -184,12 +197,23 @@ class Collector:
     async def _nodes(
         self, source: reader.Reader, problem: model.Problem, gathering: _Gathering
     ) -> Sequence[model.Json] | None:
-        if problem.primary.kind != "Unschedulable" and problem.subject.kind != "Node":
+        if not (_placing(problem) or problem.primary.kind == "Unschedulable" or problem.subject.kind == "Node"):
             return None
         if problem.subject.kind == "Node":
             node = await self._ask(gathering, "the node", source.get(problem.subject))
-            return None if node is None else [node]
-        return await self._ask(gathering, "the nodes", source.list_json("nodes", None))
+            others = await self._beside(source, problem, gathering)
+            return None if node is None else [node, *others]
+        needless = () if problem.primary.kind == "Unschedulable" else (errors.Forbidden,)
+        return await self._ask(gathering, "the nodes", source.list_json("nodes", None), needless)
+
+    async def _beside(
+        self, source: reader.Reader, problem: model.Problem, gathering: _Gathering
+    ) -> Sequence[model.Json]:
+        """The nodes besides the one that lacks something: whether they can take its pods."""
+        if problem.primary.kind != "NodePressure":
+            return ()
+        found = await self._ask(gathering, "the other nodes", source.list_json("nodes", None), (errors.Forbidden,))
+        return [node for node in found or () if fields.text(node, "metadata", "name") != problem.subject.name]
 
     async def _placed(
         self,
@@ -200,9 +224,12 @@ class Collector:
     ) -> dict[str, Sequence[model.Json]]:
         """Node name → the pods on it, of the nodes that are worth a look. Who may not list them knows no more than
         what a node can hold: that is no gap."""
-        if problem.primary.kind != "Unschedulable" or not problem.primary.facts.get("short"):
+        if problem.primary.kind == "NodePressure":
+            names = [problem.subject.name]
+        elif _placing(problem):
+            names = [fields.text(node, "metadata", "name") for node in room.looked(nodes, problem)]
+        else:
             return {}
-        names = [fields.text(node, "metadata", "name") for node in room.looked(nodes, problem)]
         readings = (source.list_json("pods", None, field_selector=room.RUNNING.format(name=name)) for name in names)
         asked = [self._ask(gathering, "the pods on the nodes", reading, (errors.Forbidden,)) for reading in readings]
         found = await asyncio.gather(*asked)
@@ -227,19 +254,38 @@ class Collector:
         return None
 
 
+def _own(problem: model.Problem, nodes: Sequence[model.Json]) -> Sequence[model.Json]:
+    """Nodes that may have brought the problem: the node itself, which comes first; all of them where none has room."""
+    if problem.subject.kind == "Node":
+        return nodes[:1]
+    return nodes if problem.primary.kind == "Unschedulable" else ()
+
+
+def _placing(problem: model.Problem) -> bool:
+    """Whether it matters what the nodes have free."""
+    facts = problem.primary.facts
+    more = problem.primary.kind == "HPABroken" and facts.get("class") == "at-maximum"
+    return more or (problem.primary.kind == "Unschedulable" and bool(facts.get("short")))
+
+
 def _tell_nodes(
     gathering: _Gathering,
     problem: model.Problem,
     nodes: Sequence[model.Json],
     placed: room.Pods,
-    pod: model.Json,
+    target: model.Target | None,
 ) -> None:
     if problem.subject.kind == "Node":
-        gathering.add("scheduling", "Nodes and what they have", telling.node(nodes[0]) if nodes else "")
+        proof = proving.of_node(problem, nodes, placed)
+        gathering.facts.update(proof.facts)
+        body = [telling.node(nodes[0]), *proof.lines] if nodes else []
+        gathering.add("scheduling", "Nodes and what they have", "\n".join(body))
         return
     gathering.add("scheduling", "Nodes and what they have", room.lines(nodes, placed, problem))
-    if nodes:
-        gathering.facts.update(room.facts(nodes, placed, problem, pod))
+    if problem.primary.kind == "HPABroken":
+        gathering.facts.update(proving.of_room(nodes, placed, target).facts)
+    elif nodes:
+        gathering.facts.update(room.facts(nodes, placed, problem, telling.raw_pod(problem, target)))
 
 
 def _tell_logs(
@@ -276,14 +322,12 @@ def _clean(log: str) -> str:
     return redact.redact(logs.without_torn_key(log))
 
 
-def _tell_rollout(
-    gathering: _Gathering, target: model.Target, revisions: Sequence[model.Json], now: datetime
-) -> changes_seen.Rollout | None:
+def _tell_rollout(gathering: _Gathering, target: model.Target, now: datetime) -> changes_seen.Rollout | None:
     """What the last rollout changed. A Deployment keeps its revisions in ReplicaSets, others in ControllerRevisions."""
     if target.ref.kind == "Deployment":
         rollout = _of_deployment(gathering, target, now)
     else:
-        rollout = changes_seen.by_revisions(target, revisions)
+        rollout = _of_revisions(gathering, target, now)
     if rollout is None:
         return None
     facts = gathering.facts
@@ -300,6 +344,19 @@ def _tell_rollout(
     title = f"Change from revision {rollout.previous} to revision {rollout.number}, rolled out {when}{cause}"
     gathering.add("rollout", title, body)
     return rollout
+
+
+def _of_revisions(gathering: _Gathering, target: model.Target, now: datetime) -> changes_seen.Rollout | None:
+    """The last rollout of a StatefulSet or DaemonSet: from the newest revision that was healthy, where there is one."""
+    rollout, current = changes_seen.by_revisions(target, target.revisions), workloads.current_revision(target)
+    healthy = workloads.healthy_revision(target, now)
+    if healthy is None:
+        return rollout
+    gathering.facts["healthy_revision"] = str(healthy.number)
+    if rollout is None or current is None or current.number != rollout.number:
+        return rollout
+    lines = workloads.template_diff(healthy.template, current.template)
+    return replace(rollout, previous=healthy.number, lines=lines)
 
 
 def _of_deployment(gathering: _Gathering, target: model.Target, now: datetime) -> changes_seen.Rollout | None:

@@ -135,6 +135,55 @@ def _line(node: model.Json, pods: Sequence[model.Json] | None, problem: model.Pr
     return f"{_name(node)}: {state}{cordoned}; {what} {', '.join(parts)}{kept}"
 
 
+def fitting(nodes: Sequence[model.Json], pods: Pods, pod: model.Json) -> int | None:
+    """How many more pods like this one the open nodes among those looked at can take, by what they have free.
+
+    None where numbers do not tell: the pod asks for no cpu or no memory, or it is placed by rules of its own
+    (affinity, spread, volumes, host ports), or what is free on no node is known.
+    """
+    asked = _requested(pod)
+    if not all(asked.get(name) for name in ("cpu", "memory")) or _choosy(pod):
+        return None
+    wanted = fields.texts(pod, "spec", "nodeSelector").items()
+    known = [
+        (node, pods[_name(node)])
+        for node in nodes
+        if _name(node) in pods and _open(node) and wanted <= fields.labels(node).items()
+    ]
+    if not known:
+        return None if not pods else 0
+    return sum(_more(node, here, asked | {"pods": 1.0}) for node, here in known)
+
+
+def _more(node: model.Json, here: Sequence[model.Json], asked: Mapping[str, float]) -> int:
+    return min(int((_free(node, here, name) or 0.0) / value) for name, value in asked.items() if value)
+
+
+def _choosy(pod: model.Json) -> bool:
+    """Whether more than the nodes' sizes and labels decides where it may run. What only prefers does not count."""
+    spec = fields.mapping(pod, "spec")
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    bound = any(
+        fields.value(spec, "affinity", key, required) for key in ("nodeAffinity", "podAffinity", "podAntiAffinity")
+    )
+    spread = any(
+        fields.text(each, "whenUnsatisfiable") == "DoNotSchedule"
+        for each in fields.items(spec, "topologySpreadConstraints")
+    )
+    claims = any(fields.mapping(each, "persistentVolumeClaim") for each in fields.items(spec, "volumes"))
+    ports = any(
+        fields.number(port, "hostPort")
+        for each in fields.items(spec, "containers")
+        for port in fields.items(each, "ports")
+    )
+    return bound or spread or claims or ports or fields.value(spec, "hostNetwork") is True
+
+
+def open_beside(nodes: Sequence[model.Json], name: str) -> int:
+    """How many other nodes ordinary pods may be placed on."""
+    return sum(_open(node) for node in nodes if _name(node) != name)
+
+
 # --- what keeps a pod off -------------------------------------------------------------------------------------------
 
 

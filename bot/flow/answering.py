@@ -78,9 +78,14 @@ async def audited(wired: ports.Ports, words: str, user: str) -> cards.AuditPage:
     now = wired.clock()
     page, cluster, incident_id = await _page(wired, text, now)
     async with wired.store.begin() as tx:
-        data = {"of": text or "24h", "entries": len(page.entries)}
+        data = {"of": _person(text) or text or "24h", "entries": len(page.entries)}
         await tx.trail.append(audit.Event("audit:viewed", cluster, user, now, incident_id, None, data))
     return page
+
+
+def _person(text: str) -> str:
+    """The id in `<@U…>` or `<@U…|name>`; else empty."""
+    return text[2:-1].partition("|")[0] if text.startswith("<@") and text.endswith(">") else ""
 
 
 async def _page(wired: ports.Ports, text: str, now: datetime) -> tuple[cards.AuditPage, str, int | None]:
@@ -88,8 +93,8 @@ async def _page(wired: ports.Ports, text: str, now: datetime) -> tuple[cards.Aud
     async with wired.store.begin() as tx:
         if text in ("", "24h"):
             return await tx.trail.page(since=now - DAY), "-", None
-        if text.startswith("<@") and text.endswith(">"):
-            return await tx.trail.page(actor=text[2:-1].partition("|")[0]), "-", None
+        if actor := _person(text):
+            return await tx.trail.page(actor=actor), "-", None
     if _number(text) is None:
         raise errors.NotPossible(
             f"There is no trail of `{text}`. Name an incident (`WK-12`), a person (`@name`) or a time (`24h`)."

@@ -6,18 +6,22 @@ which group looked up, in memory mostly), so that the answer comes within Slack'
 in the same transaction and done by whichever replica takes it.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import errors
 from bot.domain import approvals, audit, incidents, ports, proposals
-from k8s import guardrails, model
+from k8s import catalogue, guardrails, model
 from k8s import policy as rulebook
 
+BEHIND = "The clock here is behind the one that this was proposed by: nothing is in time by it. Press again later."
 CHANGED = "The policy has changed since this was proposed."
 PERMIT_TTL = timedelta(minutes=5)
 """An approval that could not be acted on for this long (database or cluster away) permits nothing any more."""
+ASKED_FOR = timedelta(seconds=1.2)
+"""So long at most a cluster is asked for a person's rights: Slack gives three seconds for all of a press."""
 
 
 async def approve(wired: ports.Ports, press: approvals.Press) -> approvals.Answer:
@@ -27,9 +31,10 @@ async def approve(wired: ports.Ports, press: approvals.Press) -> approvals.Answe
     """
     now = wired.clock()
     members = await wired.directory.of(approvals.places(wired.rules.policy))
+    unable = await _unable(wired, press, members)
     async with wired.store.begin() as tx:
         deciding = await _Deciding.of(wired, tx, press, now, members, lock=True)
-        refusal = deciding.refusal or await deciding.standing()
+        refusal = deciding.refusal or await deciding.standing() or unable
         if refusal is not None and refusal.ending != "lapsed":
             return await deciding.refuse(refusal)
         if refusal is None:
@@ -108,6 +113,32 @@ async def reject(wired: ports.Ports, press: approvals.Press) -> approvals.Answer
     return approvals.Answer("counted")
 
 
+async def stop(wired: ports.Ports, press: approvals.Press) -> approvals.Answer:
+    """Asks an execution in steps to end before its next write; any approver of its tier may."""
+    now = wired.clock()
+    members = await wired.directory.of(approvals.places(wired.rules.policy))
+    async with wired.store.begin() as tx:
+        deciding = await _Deciding.of(wired, tx, press, now, members)
+        if deciding.refusal is not None and deciding.refusal.ending in ("unknown-button", "not-allowed"):
+            return await deciding.refuse()
+        row = deciding.proposal
+        if row.state == "proposed":
+            return await deciding.refuse(approvals.Answer("late", "Nothing of it has begun, so nothing was stopped."))
+        if row.state not in ("approved", "executing"):
+            told = f"It was over already ({row.state}), so nothing was stopped. Look at the card as it is now."
+            return await deciding.refuse(approvals.Answer("late", told))
+        if not catalogue.remedy_for(row.action).steps:
+            told = "This is one single write: it cannot be stopped half-way."
+            return await deciding.refuse(approvals.Answer("late", told))
+        if not await tx.executions.ask_stop(row.id, press.user):
+            told = "It was asked to stop already, or has just ended. Its end is told in the thread."
+            return await deciding.refuse(approvals.Answer("late", told))
+        await deciding.tell("execution:stop-asked", {})
+        await deciding.show()
+    wired.bell.ring()
+    return approvals.Answer("counted", "It stops before its next step. What is done by then is told in the thread.")
+
+
 async def may_decide(wired: ports.Ports, press: approvals.Press) -> approvals.Answer:
     """Whether this press would count now: asked before a reason is asked for. Counted means yes."""
     now = wired.clock()
@@ -121,9 +152,10 @@ async def may_approve(wired: ports.Ports, press: approvals.Press) -> approvals.A
     """The same of an approval, for which the reason is still to come."""
     now = wired.clock()
     members = await wired.directory.of(approvals.places(wired.rules.policy))
+    unable = await _unable(wired, press, members)
     async with wired.store.begin() as tx:
         deciding = await _Deciding.of(wired, tx, press, now, members)
-        refusal = deciding.refusal or await deciding.standing(reasoned=False)
+        refusal = deciding.refusal or await deciding.standing(reasoned=False) or unable
         if refusal is None:
             return approvals.Answer("counted")
         if refusal.ending != "lapsed":
@@ -131,56 +163,27 @@ async def may_approve(wired: ports.Ports, press: approvals.Press) -> approvals.A
     return await _lapse(wired, press, refusal, members)
 
 
-async def acknowledge(wired: ports.Ports, incident_id: int, user: str) -> approvals.Answer:
-    """Takes an incident on; anyone in the channel may."""
-    now = wired.clock()
+async def _unable(wired: ports.Ports, press: approvals.Press, members: guardrails.Members) -> approvals.Answer | None:
+    """Why it cannot be written in this person's name, where it is to be; None where it can.
+
+    The cluster is asked, outside of any transaction and only of who may decide at all. Where it does not answer in time
+    the press counts: the API server asks the same of the write itself.
+    """
+    if not wired.rules.identities.on:
+        return None
     async with wired.store.begin() as tx:
-        known = await tx.incidents.get(incident_id)
-        if known is None:
-            return approvals.Answer("unknown-button", "This button belongs to no incident that is known here.")
-        await tx.incidents.lock(known.cluster)
-        current = await tx.incidents.get(incident_id) or known
-        try:
-            taken = incidents.acknowledge(current, user, now)
-        except errors.NotPossible as error:
-            return await _refused(tx, current, user, now, "acknowledge", str(error))
-        await tx.incidents.save(taken)
-        await tx.trail.append(audit.Event("incident:acknowledged", taken.cluster, user, now, taken.id))
-        for kind in _SHOWN:
-            await tx.views.want(kind, channel=taken.channel, incident_id=taken.id, due=now)
-    wired.bell.ring()
-    return approvals.Answer("counted")
-
-
-async def ask_again(wired: ports.Ports, incident_id: int, user: str) -> approvals.Answer:
-    """Wants a fresh diagnosis and proposal of a live incident whose last proposal has ended."""
-    now = wired.clock()
-    async with wired.store.begin() as tx:
-        known = await tx.incidents.get(incident_id)
-        if known is None:
-            return approvals.Answer("unknown-button", "This button belongs to no incident that is known here.")
-        await tx.incidents.lock(known.cluster)
-        current = await tx.incidents.get(incident_id) or known
-        if not current.live:
-            told = f"{current.name} is resolved: {current.resolution}"
-            return await _refused(tx, current, user, now, "propose again", told)
-        rows = await tx.proposals.of_incident(incident_id)
-        if any(row.state in proposals.RUNNING for row in rows):
-            told = "An approved action is under way. Its end is told in the thread."
-            return await _refused(tx, current, user, now, "propose again", told)
-        await tx.incidents.save(replace(current, diagnosis_wanted=True, asked_by=user))
-        await tx.trail.append(audit.Event("diagnosis:asked", current.cluster, user, now, current.id))
-    wired.bell.ring()
-    return approvals.Answer("counted", "Looking again; the card will show what is proposed now.")
-
-
-async def _refused(
-    tx: ports.Tx, incident: incidents.Incident, user: str, now: datetime, button: str, why: str
-) -> approvals.Answer:
-    """A press that came too late: told to whoever pressed, and in the trail."""
-    data = {"button": button, "ending": "late", "why": why}
-    await tx.trail.append(audit.Event("press:refused", incident.cluster, user, now, incident.id, None, data))
-    return approvals.Answer("late", why)
+        deciding = await _Deciding.of(wired, tx, press, wired.clock(), members)
+    if deciding.refusal is not None:
+        return None
+    hand = wired.hands(deciding.incident.cluster)
+    if hand is None:
+        return None
+    try:
+        async with asyncio.timeout(ASKED_FOR.total_seconds()):
+            told = await hand.lacking_of(press.user, deciding.proposal.operations)
+    except (TimeoutError, errors.ClusterUnavailable):
+        return None
+    return approvals.Answer("no-right", told) if told else None
 
 
 _SHOWN: tuple[ports.ViewKind, ...] = ("parent", "progress")
@@ -279,6 +282,7 @@ class _Deciding:
             expires_at=self._now + PERMIT_TTL,
             members=self._members,
             proposer=row.proposer,
+            identities=self._wired.rules.identities,
         )
 
     async def standing(self, *, reasoned: bool = True) -> approvals.Answer | None:
@@ -334,6 +338,8 @@ class _Deciding:
             return approvals.late(row, await self._tx.proposals.decisions(row.id))
         if row.expires_at <= self._now:
             return approvals.late(replace(row, state="expired"))
+        if row.created_at > self._now + guardrails.CLOCKS_APART:
+            return approvals.Answer("unavailable", BEHIND)
         return None
 
     async def refuse(self, answer: approvals.Answer | None = None) -> approvals.Answer:

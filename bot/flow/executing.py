@@ -15,7 +15,7 @@ import msgspec
 
 from bot import errors
 from bot.domain import approvals, audit, incidents, ports, proposals, watches
-from k8s import guardrails, model, redact, verification_worse
+from k8s import catalogue, guardrails, model, redact, stepping, verification_worse
 
 DONE: tuple[ports.ViewKind, ...] = ("parent", "progress")
 LOOKED_FOR = timedelta(days=1)
@@ -44,6 +44,8 @@ async def take(wired: ports.Ports) -> Job | None:
         await tx.proposals.move(job.proposal.id, "approved", "executing", now)
         permit = execution.permit
         data: dict[str, object] = {"owner": wired.owner, "approvers": list(permit.approvers)}
+        if permit.identity is not None:
+            data["as"] = msgspec.to_builtins(permit.identity)
         if permit.reasons:
             data["reasons"] = list(permit.reasons)
         await _tell(tx, job, "execution:started", now, data)
@@ -69,7 +71,7 @@ async def do(wired: ports.Ports, job: Job, gone: Gone) -> model.Outcome:
         outcome = await _execute(wired, job, hand, gone)
         if outcome.status != "unknown":
             return outcome
-        return _with(outcome, await _seen(job, hand))
+        return _with(outcome, await _seen(wired, job, hand))
 
 
 async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand, gone: Gone) -> model.Outcome:
@@ -83,7 +85,7 @@ async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand, gone: Gone) -
             subject=job.incident.subject,
             policy=wired.rules.policy,
             history=job.history,
-            mode="approve" if job.watch is None else job.watch.mode,
+            mode=_mode(job.watch),
             planned_at=job.proposal.planned_at,
             pins=job.proposal.pins,
             operations=job.proposal.operations,
@@ -92,11 +94,18 @@ async def _execute(wired: ports.Ports, job: Job, hand: ports.Hand, gone: Gone) -
             cluster=job.incident.cluster,
             members=await wired.directory.of(approvals.places(wired.rules.policy)),
             proposer=job.proposal.proposer,
+            oversight=_oversight(wired, job),
         )
     except errors.ClusterUnavailable as error:
         return model.Outcome("failed", f"The cluster did not answer: {error}")
     except errors.StoreUnavailable:
         return model.Outcome("refused", "The record did not answer, so nothing was written.")
+
+
+def _mode(watch: watches.Watch | None) -> guardrails.Mode:
+    """A watch that was paused or removed meanwhile does nothing by itself any more; what people approved is done."""
+    alone = watch is not None and watch.mode == "autonomous"
+    return "approve" if watch is None or (alone and watch.state != "active") else watch.mode
 
 
 async def _needless(wired: ports.Ports, job: Job, gone: Gone) -> bool:
@@ -131,11 +140,11 @@ async def finish(wired: ports.Ports, job: Job, outcome: model.Outcome) -> bool:
 
 async def _go_on(tx: ports.Tx, job: Job, told: model.Outcome, now: datetime) -> None:
     """What is there is verified; where nothing is, the cluster is looked at anew for what to propose."""
-    if told.status == "succeeded" or told.written:
+    if told.status == "succeeded" or (told.written and told.status != "failed"):
         await tx.verifications.start(job.proposal.id, now, _before(job, told))
         if job.proposal.undo_of is not None:
             await _undone(tx, job, job.proposal.undo_of, now)
-    elif told.status in ("stale", "already-fixed", "unknown"):
+    elif told.status in ("stale", "already-fixed", "stopped", "unknown") or told.written:
         await _look_again(tx, job)
     await _show(tx, job, now)
 
@@ -214,19 +223,54 @@ async def _look(wired: ports.Ports, job: Job) -> _Seen:
     hand = wired.hands(job.incident.cluster)
     if hand is None:
         return _Seen(None, "Read-only now, so the cluster was not looked at.")
-    return await _seen(job, hand)
+    return await _seen(wired, job, hand)
 
 
-async def _seen(job: Job, hand: ports.Hand) -> _Seen:
+async def _seen(wired: ports.Ports, job: Job, hand: ports.Hand) -> _Seen:
+    if not catalogue.remedy_for(job.proposal.action).seen:
+        return _Seen(None, "Whether it ran cannot be seen in the cluster.")
     try:
         there = await hand.look(job.proposal.action, job.proposal.operations)
+        half = await _halfway(wired, job) if there is False else None
     except errors.ClusterUnavailable as error:
         return _Seen(None, f"The cluster could not be looked at: {error}.", away=True)
     if there is None:
         return _Seen(None, "Looked at the cluster: the target is gone.")
     if there:
         return _Seen(True, "Looked at the cluster: the change is there, and is being verified.")
+    if half is not None:
+        return _Seen(half.begun, f"Looked at the cluster: {half.told}.")
     return _Seen(False, "Looked at the cluster: the change is not there.")
+
+
+async def _halfway(wired: ports.Ports, job: Job) -> model.Halfway | None:
+    """How far one in steps has come. Raises ClusterUnavailable."""
+    action = job.proposal.action
+    if not catalogue.remedy_for(action).steps:
+        return None
+    target = await wired.eyes.target(job.incident.cluster, action)
+    return catalogue.halfway(action, job.proposal.operations, target)
+
+
+def _oversight(wired: ports.Ports, job: Job) -> stepping.Oversight:
+    """Of one in steps: its progress goes on its row and into the thread, and a person's Stop is read from that row."""
+
+    async def progress(made: model.Progress) -> None:
+        told = model.Progress(made.done, made.total, redact.redact(made.waiting))
+        with contextlib.suppress(errors.StoreUnavailable):
+            async with wired.store.begin() as tx:
+                if await tx.executions.tell(job.execution.id, wired.owner, told):
+                    await _show(tx, job, wired.clock())
+            wired.bell.ring()
+
+    async def stop() -> str:
+        with contextlib.suppress(errors.StoreUnavailable):  # the fence then says no
+            async with wired.store.begin() as tx:
+                if await tx.executions.stop_asked(job.execution.id):
+                    return "A person stopped it."
+        return ""
+
+    return stepping.Oversight(progress, stop, wired.rules.execution_timeout)
 
 
 async def _job(wired: ports.Ports, tx: ports.Tx, execution: proposals.Execution, now: datetime) -> Job:

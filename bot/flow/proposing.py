@@ -111,15 +111,22 @@ class _Draft:
                 return [*self._verdict.reasons, *self._unread(members)]
             if alone := self._nobody_else(members):
                 return [alone]
-            if lacking := await hand.lacking(self._plan):
+            people = self._people(members)
+            if lacking := await hand.lacking(self._plan, people, self._verdict.approvals_needed):
                 return [lacking]
-            self._dry_run = await hand.dry_run(self._plan)
+            self._dry_run = await hand.dry_run(self._plan, people)
         except errors.ClusterUnavailable as error:
             self.away = True
             return [f"the cluster did not answer: {error}"]
         if not self._dry_run.accepted:
             return [f"the API server would refuse it: {self._dry_run.message}"]
         return []
+
+    def _people(self, members: guardrails.Members) -> frozenset[str] | None:
+        """Who may approve it; None: anybody."""
+        people = rulebook.people(self._wired.rules.policy, self._verdict.tier, members)
+        own = self._verdict.self_approval or not self._proposer
+        return people if own or people is None else people - {self._proposer}
 
     def _unread(self, members: guardrails.Members) -> Sequence[str]:
         """Why user groups or channels that might have approvers in them count as empty."""
@@ -233,23 +240,68 @@ async def replace_by(
 
     None where that one is open no more: whatever ended it came first.
     """
+    return await _put(wired, old.incident_id, old, drafted, "proposal:edited", proposer)
+
+
+async def asked(
+    wired: ports.Ports,
+    incident_id: int,
+    old: proposals.Proposal | None,
+    drafted: Drafted,
+    proposer: str,
+    approved: Sequence[str] = (),
+) -> proposals.Proposal | None:
+    """What a person asked for is proposed, in the place of what is open (`old`), if anything is; its approvals lapse.
+
+    None where something else came first: `old` is open no more, somebody besides those in `approved` has approved it,
+    something is proposed or done by now, or the incident is resolved.
+    """
+    return await _put(wired, incident_id, old, drafted, "proposal:asked", proposer, approved)
+
+
+async def _put(
+    wired: ports.Ports,
+    incident_id: int,
+    old: proposals.Proposal | None,
+    drafted: Drafted,
+    tag: str,
+    proposer: str,
+    approved: Sequence[str] | None = None,
+) -> proposals.Proposal | None:
     now = wired.clock()
     async with wired.store.begin() as tx:
-        incident = await tx.incidents.get(old.incident_id)
-        if incident is None or drafted.proposal is None:
+        known = await tx.incidents.get(incident_id)
+        if known is None or drafted.proposal is None:
             return None
-        await tx.incidents.lock(incident.cluster)
-        if not await tx.proposals.move(old.id, "proposed", "superseded", now):
+        await tx.incidents.lock(known.cluster)
+        incident = await tx.incidents.get(incident_id)
+        if incident is None or not incident.live:
             return None
-        lapsed = [one.user for one in await tx.proposals.decisions(old.id)]
+        lapsed: list[str] = []
+        if old is not None and await tx.proposals.lock(old.id) is not None:  # whoever presses just now comes first
+            lapsed = [one.user for one in await tx.proposals.decisions(old.id)]
+        news = approved is not None and not set(lapsed) <= set(approved)
+        if news or not await _free(tx, incident_id, old, now):
+            return None
         added = await tx.proposals.add(drafted.proposal)
-        data = {"digest": old.digest, "policy": old.policy, "by": added.id, "lapsed": lapsed, "kubectl": added.kubectl}
-        await _tell(tx, incident, "proposal:edited", now, data, old.id, actor=proposer)
+        gone: dict[str, object] = {} if old is None else {"digest": old.digest, "policy": old.policy, "lapsed": lapsed}
+        data = {**gone, "by": added.id, "kubectl": added.kubectl}
+        await _tell(tx, incident, tag, now, data, added.id if old is None else old.id, actor=proposer)
         await _made(tx, incident, added, now, drafted.decided)
         for kind in _REPLIES:
             await tx.views.want(kind, channel=incident.channel, incident_id=incident.id, due=now)
     wired.bell.ring()
     return added
+
+
+async def _free(tx: ports.Tx, incident_id: int, old: proposals.Proposal | None, now: datetime) -> bool:
+    """Ends `old`, if there is one. Whether nothing else is open or under way."""
+    rows = await tx.proposals.of_incident(incident_id)
+    if any(row.state in proposals.RUNNING for row in rows):
+        return False
+    if old is not None:
+        return await tx.proposals.move(old.id, "proposed", "superseded", now)
+    return not any(row.state == "proposed" and row.kind == "remedy" for row in rows)
 
 
 async def offer(wired: ports.Ports, incident: incidents.Incident, drafted: Drafted) -> bool:

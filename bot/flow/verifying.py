@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from bot import errors
 from bot.domain import audit, incidents, looks, ports, proposals, watches
-from k8s import model, redact, verification, verification_kinds, verification_worse
+from k8s import catalogue, model, redact, verification, verification_kinds, verification_worse
 
 SHOWN: tuple[ports.ViewKind, ...] = ("parent", "progress")
 
@@ -60,6 +60,8 @@ async def look(wired: ports.Ports, turn: Turn, recovered: Recovered) -> proposal
             hold=hold,
             timeout=wired.rules.verify_timeout,
         )
+        if assessed.status == "pending" and (left := _left(turn, target)):
+            return _ended(turn, "not-verified", assessed.progress, left, now)
         if assessed.status == "pending":
             return replace(turn.verification, progress=redact.redact(assessed.progress))
         if turn.proposal.kind == "undo":
@@ -69,6 +71,13 @@ async def look(wired: ports.Ports, turn: Turn, recovered: Recovered) -> proposal
         if late:
             return _ended(turn, "not-verified", "", f"the cluster could not be looked at in time: {error}", now)
         return replace(turn.verification, progress="the cluster does not answer; still looking")
+
+
+def _left(turn: Turn, target: model.Target) -> str:
+    """Why nothing more is to be waited for, of one in steps that was left half-way; "" where there is."""
+    row = turn.proposal
+    half = catalogue.halfway(row.action, row.operations, target) if row.state in ("stopped", "unknown") else None
+    return "" if half is None or half.ending else f"It was left half-way: {half.told}."
 
 
 def _hold(wired: ports.Ports, turn: Turn) -> timedelta:

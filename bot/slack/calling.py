@@ -75,13 +75,19 @@ class Calling:
     """The calls, with pauses kept by method. `called(method, answer)` counts each: `ok`, or what went wrong."""
 
     def __init__(
-        self, web: AsyncWebClient, clock: ports.Clock, called: Callable[[str, str], None] | None = None
+        self,
+        web: AsyncWebClient,
+        clock: ports.Clock,
+        called: Callable[[str, str], None] | None = None,
+        posted_in: Callable[[str], None] | None = None,
     ) -> None:
+        """`posted_in` is told the team of each message that was posted, where Slack says it."""
         self._web = web
         self._once = copy.copy(web)
         self._once.retry_handlers = []
         self._clock = clock
         self._called = called or _nothing
+        self._posted_in = posted_in
         self._pauses: dict[str, datetime] = {}
 
     async def _call(self, method: str, calling: Callable[[], Awaitable[AsyncSlackResponse]]) -> Mapping[str, Any]:
@@ -123,6 +129,7 @@ class Calling:
         """(channel id, ts). Never retried here: the caller finds out whether it was done."""
         arguments = message.arguments() | _SILENT | ({"thread_ts": thread_ts} if thread_ts else {})
         answer = await self._call("chat.postMessage", lambda: self._once.chat_postMessage(channel=channel, **arguments))
+        self._ours(answer.get("message") or {})
         return str(answer.get("channel") or channel), str(answer["ts"])
 
     async def edit(self, channel: str, ts: str, message: messages.Message) -> None:
@@ -146,11 +153,17 @@ class Calling:
             answer = await self._page(asked, thread_ts)
             found = next((one for one in answer.get("messages", ()) if ids.key_of(one) == key), None)
             if found is not None:
+                self._ours(found)
                 return str(found["ts"])
             cursor = _next(answer)
             if not cursor:
                 break
         return ""
+
+    def _ours(self, message: Mapping[str, Any]) -> None:
+        """A message that our token posted; Slack tells of most in which team."""
+        if self._posted_in is not None and (team := message.get("team")):
+            self._posted_in(str(team))
 
     async def _page(self, asked: dict[str, Any], thread_ts: str) -> Mapping[str, Any]:
         if not thread_ts:
@@ -174,6 +187,10 @@ class Calling:
 
     async def publish_home(self, user: str, view: messages.View) -> None:
         await self._call("views.publish", lambda: self._web.views_publish(user_id=user, view=view))
+
+    async def whoami(self) -> Mapping[str, Any]:
+        """Which workspace and bot the token is of."""
+        return await self._call("auth.test", self._web.auth_test)
 
     async def channel_exists(self, channel: str) -> bool:
         """Whether this id is a channel that can be seen."""

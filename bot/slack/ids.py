@@ -7,7 +7,7 @@ press means, so that an old button cannot do an old thing. Rendered by `bot.slac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,6 +20,12 @@ EDIT = "wk:edit"
 REJECT = "wk:reject"
 ACKNOWLEDGE = "wk:ack"
 UNDO = "wk:undo"
+STOP = "wk:stop"
+"""End what runs in steps before its next one."""
+STOP_ALONE = "wk:stop-alone"
+"""Keeps what was announced from being done by itself; it can still be approved."""
+CLOSE_BREAKER = "wk:close-breaker"
+"""Its value names a watch."""
 PROPOSE = "wk:propose"
 """Look again, and propose what fits now."""
 
@@ -33,6 +39,14 @@ EDIT_INPUT = "wk:edit-value"
 _EDIT_BLOCK = "wk:edit:"
 REASON_BLOCK = "wk:reason"
 REASON_INPUT = "wk:reason-text"
+OTHER = "wk:other"
+"""Ask for an action of the catalogue: opens a modal at once, before anything is looked up."""
+ASK_FORM = "wk:ask-form"
+"""Callback id of the modal that asks which action, and then with what."""
+ASK_ACTION = "wk:ask-action"
+"""The menu of actions in it, and its block: choosing one brings its fields."""
+ASK_INPUT = "wk:ask-value"
+_ASK_BLOCK = "wk:ask:"
 NOTICE = "wk:notice"
 """Callback id of modals that only tell something: loading, or why there is nothing to submit."""
 
@@ -57,14 +71,26 @@ class Target:
     digest: str = ""
 
 
+_RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What fits the database; 0 is the row of a button that was none of ours."""
+
+
 class Pressed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a modal must still know of the button that opened it when it is submitted."""
 
-    proposal_id: int
+    proposal_id: _RowId
     digest: str
     channel: str = ""
     """Where the button was pressed; empty in App Home."""
     message_ts: str = ""
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the modal of `OTHER` must still know."""
+
+    incident_id: _RowId
+    action: str = ""
+    """Whose fields it shows; empty where none was chosen."""
 
 
 def value(row_id: int, digest: str = "") -> str:
@@ -91,6 +117,29 @@ def pressed(text: str) -> Pressed:
 def private_metadata(context: Pressed) -> str:
     """The other way round; Slack takes 3,000 characters, this is below 200."""
     return msgspec.json.encode(context).decode()
+
+
+def asked(text: str) -> Asked:
+    """The same of the modal of `OTHER`. Raises `Malformed`."""
+    try:
+        return msgspec.json.decode(text, type=Asked)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise Malformed("not the metadata of a modal of this version") from error
+
+
+def asked_metadata(context: Asked) -> str:
+    """The other way round."""
+    return msgspec.json.encode(context).decode()
+
+
+def ask_block(action: str, name: str) -> str:
+    """The block of one field of this action: what was entered for another one is never taken for it."""
+    return f"{_ASK_BLOCK}{action}:{name}"
+
+
+def ask_field(block_id: str, action: str) -> str:
+    """The other way round; empty for any other block."""
+    return block_id.removeprefix(found) if block_id.startswith(found := ask_block(action, "")) else ""
 
 
 def edit_block(name: str) -> str:

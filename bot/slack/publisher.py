@@ -64,9 +64,10 @@ class Publisher:
         clock: ports.Clock,
         owner: str,
         called: Callable[[str, str], None] | None = None,
+        posted_in: Callable[[str], None] | None = None,
     ) -> None:
-        """`called(method, answer)` counts every call of the Web API."""
-        self._slack = calling.Calling(client, clock, called)
+        """`called(method, answer)` counts every call of the Web API; `posted_in(team)` is told where a post is."""
+        self._slack = calling.Calling(client, clock, called, posted_in)
         self._store = store
         self._rules = rules
         self._clock = clock
@@ -211,6 +212,8 @@ class Publisher:
                 return thread.recovery(card)
             case "worse":
                 return thread.worse(card)
+            case "breaker":
+                return thread.breaker(card)
             case _:
                 return incident.parent(await self._linked(card))
 

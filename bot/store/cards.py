@@ -5,14 +5,15 @@ What the rows do not know is left empty for whoever does: `approvers` (the polic
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.domain import cards, diagnoses, linking, memory, proposals
+from bot.store import autonomy, executions, incidents, querying, sweeps, tries, verifications, views, watches
 from bot.store import diagnoses as diagnosis_rows
-from bot.store import executions, incidents, querying, sweeps, tries, verifications, views, watches
 from bot.store import proposals as proposal_rows
 from k8s import model
 
@@ -54,6 +55,8 @@ class Cards:
             previous_ts=row.previous_ts or "",
             recurrences=row.recurrences,
             also=linking.linked(incident, near),
+            breaker=(await autonomy.breakers(self._queries, [incident.watch_id])).get(incident.watch_id),
+            watch_name=row.watch_name,
             tries=await self._tries(incident.cluster, incident.subject, incident.kinds[:1], incident.opened_at),
         )
 
@@ -105,7 +108,7 @@ class Cards:
         return diagnosis_rows.value(row), evidence, row.refused
 
     async def _proposals(self, rows: Sequence[querying.Row]) -> tuple[cards.ProposalCard, ...]:
-        """With the decision, the execution and the verification of each: three queries for all of them."""
+        """With the decisions, execution, verification and announcement of each: four queries for all of them."""
         if not rows:
             return ()
         ids = [row.id for row in rows]
@@ -114,10 +117,12 @@ class Cards:
             decisions.setdefault(row.proposal_id, []).append(proposal_rows.decision(row))
         done = {row.proposal_id: executions.value(row) for row in await self._of(executions.TABLE, ids)}
         looked = {row.proposal_id: verifications.value(row) for row in await self._of(verifications.TABLE, ids)}
-        return tuple(
+        alone = {row.proposal_id: autonomy.value(row) for row in await self._of(autonomy.TABLE, ids)}
+        told = (
             _card(proposal_rows.value(row), decisions.get(row.id, ()), done.get(row.id), looked.get(row.id))
             for row in rows
         )
+        return tuple(replace(card, alone=alone.get(card.proposal.id)) for card in told)
 
     async def _of(self, table: sa.Table, ids: Sequence[int], order: str = "proposal_id") -> Sequence[querying.Row]:
         return await self._queries.all(sa.select(table).where(table.c.proposal_id.in_(ids)).order_by(table.c[order]))
@@ -143,7 +148,11 @@ class Cards:
         )
         last = sa.select(sweeps.TABLE).join_from(watches.TABLE, sweeps.TABLE, swept.id == newest)
         latest = {row.watch_id: sweeps.value(row) for row in await self._queries.all(last.where(here))}
-        return tuple(cards.WatchStatus(watches.value(row), latest.get(row.id), row.living) for row in rows)
+        breakers = await autonomy.breakers(self._queries, [row.id for row in rows])
+        return tuple(
+            cards.WatchStatus(watches.value(row), latest.get(row.id), row.living, breaker=breakers.get(row.id))
+            for row in rows
+        )
 
 
 def _card(
@@ -179,6 +188,7 @@ def _with_surroundings(incident_id: int) -> sa.Select[Any]:
         sa.select(
             incidents.TABLE,
             watches.TABLE.c.mode.label("watch_mode"),
+            watches.TABLE.c.name.label("watch_name"),
             before.c.channel.label("previous_channel"),
             before.c.ts.label("previous_ts"),
             recurrences.label("recurrences"),

@@ -32,6 +32,8 @@ def value(row: querying.Row) -> proposals.Execution:
         started_at=row.started_at,
         finished_at=row.finished_at,
         outcome=row.outcome,
+        progress=row.progress,
+        stop_by=row.stop_by,
     )
 
 
@@ -78,6 +80,18 @@ class Executions:
         )
         return await self._queries.count(sa.update(TABLE).where(*mine).values(lease_until=until)) == 1
 
+    async def tell(self, execution_id: int, owner: str, progress: model.Progress) -> bool:
+        mine = (TABLE.c.id == execution_id, TABLE.c.owner == owner, TABLE.c.state == "executing")
+        return await self._queries.count(sa.update(TABLE).where(*mine).values(progress=progress)) == 1
+
+    async def ask_stop(self, proposal_id: int, user: str) -> bool:
+        runs = (TABLE.c.proposal_id == proposal_id, TABLE.c.state != "done", TABLE.c.stop_by == "")
+        return await self._queries.count(sa.update(TABLE).where(*runs).values(stop_by=user)) == 1
+
+    async def stop_asked(self, execution_id: int) -> str:
+        row = await self._queries.first(sa.select(TABLE.c.stop_by).where(TABLE.c.id == execution_id))
+        return "" if row is None else str(row.stop_by)
+
     async def finish(self, execution_id: int, owner: str, outcome: model.Outcome, now: datetime) -> bool:
         mine = (TABLE.c.id == execution_id, TABLE.c.owner == owner, TABLE.c.state == "executing")
         ended = sa.update(TABLE).where(*mine).values(state="done", finished_at=now, outcome=outcome, lease_until=None)
@@ -87,7 +101,7 @@ class Executions:
         """As they were left, so that `owner` of each tells who left it."""
         left = await self._queries.all(
             sa.select(TABLE)
-            .where(TABLE.c.state == "executing", TABLE.c.lease_until <= now)
+            .where(TABLE.c.state == "executing", querying.free(TABLE.c.lease_until, now, lease))
             .order_by(TABLE.c.id)
             .with_for_update(skip_locked=True)
         )
@@ -101,7 +115,7 @@ class Executions:
 
     async def unseen(self, owner: str, now: datetime, since: datetime, lease: timedelta) -> proposals.Execution | None:
         """`lease_until` of one that is done says when it may be taken for this again."""
-        free = sa.or_(TABLE.c.lease_until.is_(None), TABLE.c.lease_until <= now)
+        free = querying.free(TABLE.c.lease_until, now, lease)
         one = (
             sa.select(TABLE.c.id)
             .where(TABLE.c.finished_at > since, _UNSEEN, free)

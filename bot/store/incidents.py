@@ -140,7 +140,7 @@ class Incidents:
             raise errors.NotPossible(text) from error
 
     async def wanting_diagnosis(self, owner: str, now: datetime, lease: timedelta) -> incidents.Incident | None:
-        free = sa.or_(TABLE.c.diagnosis_lease_until.is_(None), TABLE.c.diagnosis_lease_until <= now)
+        free = querying.free(TABLE.c.diagnosis_lease_until, now, lease)
         one = (
             sa.select(TABLE.c.id)
             .where(TABLE.c.diagnosis_wanted, TABLE.c.state != "resolved", free)

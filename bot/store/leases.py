@@ -20,7 +20,7 @@ class Leases:
         taken = insert.on_conflict_do_update(
             index_elements=[TABLE.c.name],
             set_={"owner": insert.excluded.owner, "lease_until": insert.excluded.lease_until},
-            where=sa.or_(TABLE.c.owner == owner, TABLE.c.lease_until <= now),
+            where=sa.or_(TABLE.c.owner == owner, querying.free(TABLE.c.lease_until, now, lease)),
         ).returning(TABLE.c.name)
         return await self._queries.first(taken) is not None
 

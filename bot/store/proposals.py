@@ -184,8 +184,11 @@ def _past(row: querying.Row) -> guardrails.PastExecution:
 
 
 def _status(row: querying.Row) -> str:
-    """An unknown end after which the cluster was seen without the change is a failed one: nothing waits for it."""
+    """An unknown end after which the cluster was seen without the change is a failed one: nothing waits for it. A
+    command that was run and failed is `not-verified`: it counts as done, for cooldowns and limits."""
     if row.execution == "executing":
         return "executing"
+    if row.state == "failed" and row.outcome is not None and row.outcome.written:
+        return "not-verified"
     seen_without = row.state == "unknown" and row.outcome is not None and row.outcome.written is False
     return "failed" if seen_without else str(row.state)

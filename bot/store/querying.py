@@ -1,12 +1,14 @@
 """Statements on the one connection of one transaction: what all repositories of this package ask through."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext import asyncio as sa_asyncio
 
 from bot.store import faults, tables
+from k8s import guardrails
 
 Row = sa.Row[Any]
 
@@ -20,6 +22,16 @@ def table(entity: type[tables.Table]) -> sa.Table:
     if not isinstance(found, sa.Table):
         raise TypeError(f"{entity.__name__} is no table")
     return found
+
+
+def free(lease_until: sa.ColumnElement[Any], now: datetime, lease: timedelta) -> sa.ColumnElement[bool]:
+    """Whether what is leased until then may be taken: nobody has it, or the time is over.
+
+    A time further off than any lease lasts was written by a clock that has been put back since: believed, it would keep
+    what a dead replica had for as long as the jump was wide.
+    """
+    latest = now + lease + guardrails.CLOCKS_APART
+    return sa.or_(lease_until.is_(None), lease_until <= now, lease_until > latest)
 
 
 class Queries:

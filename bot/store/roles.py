@@ -22,10 +22,12 @@ DEFAULT = "watchkeeper_app"
 SETTING = "WATCHKEEPER_DATABASE_ROLE"
 
 RIGHTS: Mapping[str, tuple[str, ...]] = {
+    "announcement": ("SELECT", "INSERT", "UPDATE"),
     "audit": ("SELECT", "INSERT"),
     "audit_anchor": ("SELECT",),
     "audit_head": ("SELECT", "INSERT", "UPDATE (hash)", "UPDATE (month)", "UPDATE (seq)"),
     "baseline": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "breaker": ("SELECT", "INSERT", "UPDATE"),
     "decision": ("SELECT", "INSERT"),
     "diagnosis": ("SELECT", "INSERT"),
     "evidence": ("SELECT", "INSERT"),

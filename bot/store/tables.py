@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import sqlalchemy as sa
 import sqlmodel
 
-from bot.domain import diagnoses, incidents, ports, proposals, watches
+from bot.domain import autonomy, diagnoses, incidents, ports, proposals, watches
 from bot.store import columns
 from k8s import guardrails, history, model
 
@@ -295,6 +295,8 @@ class Execution(Table, table=True):
     started_at: datetime | None = _field(columns.moment(nullable=True))
     finished_at: datetime | None = _field(columns.moment(nullable=True))
     outcome: model.Outcome | None = _field(columns.coded(model.Outcome, nullable=True))
+    progress: model.Progress | None = _field(columns.coded(model.Progress, nullable=True))
+    stop_by: str = _field(columns.text(""))
 
 
 class Verification(Table, table=True):
@@ -319,6 +321,55 @@ class Verification(Table, table=True):
     """Of the incident, right before the write; empty where it is not known."""
     no_undo: str = _field(columns.text(""))
     came_back_at: datetime | None = _field(columns.moment(nullable=True))
+
+
+class Announcement(Table, table=True):
+    """That a proposal will be done by itself, and what became of that."""
+
+    __table_args__ = (
+        columns.one_of("state", autonomy.State),
+        columns.one_of("ended", autonomy.End),
+        sa.CheckConstraint("state NOT IN ('counting', 'starting') OR (at IS NOT NULL AND ts <> '')", name="timed"),
+        sa.CheckConstraint("(state IN ('started', 'stopped', 'dropped')) = (moved_at IS NOT NULL)", name="moved"),
+        sa.Index(
+            "ix_announcement_open",
+            "proposal_id",
+            postgresql_where=sa.text("state IN ('waiting', 'counting', 'starting')"),
+        ),
+        sa.Index(None, "cluster", "moved_at"),
+        sa.Index(None, "incident_id"),
+    )
+    proposal_id: int = _field(columns.reference("proposal.id", primary_key=True))
+    incident_id: int = _field(columns.reference("incident.id"))
+    watch_id: int = _field(columns.reference("watch.id"))
+    cluster: str = _field(columns.text())
+    subject_key: str = _field(columns.text())
+    """Of the workload that is acted on: for how often that may be."""
+    state: str = _field(columns.text())
+    rule: str = _field(columns.text())
+    delay_seconds: int = _field(columns.number())
+    version: int = _field(columns.number())
+    announced_at: datetime = _field(columns.moment())
+    at: datetime | None = _field(columns.moment(nullable=True))
+    ts: str = _field(columns.text(""))
+    moved_at: datetime | None = _field(columns.moment(nullable=True))
+    by: str = _field(columns.text(""))
+    why: str = _field(columns.text(""))
+    ended: str = _field(columns.text(""))
+    """How what was done ended, once it was counted for the breaker."""
+
+
+class Breaker(Table, table=True):
+    """One for a watch, made when it is first counted for. Its row is locked by who counts or closes."""
+
+    __table_args__ = (sa.CheckConstraint("opened_at IS NULL OR incident_id IS NOT NULL", name="opened"),)
+    watch_id: int = _field(columns.reference("watch.id", primary_key=True))
+    bad: int = _field(columns.number(0))
+    opened_at: datetime | None = _field(columns.moment(nullable=True))
+    why: str = _field(columns.text(""))
+    incident_id: int | None = _field(columns.reference("incident.id", nullable=True))
+    closed_at: datetime | None = _field(columns.moment(nullable=True))
+    closed_by: str = _field(columns.text(""))
 
 
 class Report(Table, table=True):

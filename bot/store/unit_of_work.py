@@ -2,6 +2,7 @@
 
 from bot.domain import ports
 from bot.store import (
+    autonomy,
     baselines,
     cards,
     diagnoses,
@@ -38,6 +39,7 @@ class UnitOfWork:
         self.views: ports.Views = views.Views(queries)
         self.reports: ports.Reports = reports.Reports(queries)
         self.leases: ports.Leases = leases.Leases(queries)
+        self.alone: ports.Alone = autonomy.Alone(queries)
         self.cards: ports.Cards = cards.Cards(queries)
 
     async def complete(self) -> None:

@@ -51,7 +51,7 @@ class Verifications:
         await self._queries.count(sa.update(TABLE).where(*first).values(came_back_at=now))
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> proposals.Verification | None:
-        free = sa.or_(TABLE.c.lease_until.is_(None), TABLE.c.lease_until <= now)
+        free = querying.free(TABLE.c.lease_until, now, lease)
         mine = sa.and_(TABLE.c.owner == owner, TABLE.c.looked_at <= now - lease / LOOKS_A_LEASE)
         one = (
             sa.select(TABLE.c.proposal_id)

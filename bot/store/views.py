@@ -16,7 +16,7 @@ from bot.domain import ports
 from bot.store import columns, querying, tables
 
 TABLE = querying.table(tables.MessageView)
-_TOP = ("parent", "report")
+_TOP = ("parent", "report", "breaker")
 """Kinds that stand in a channel by themselves; all others are replies to their incident's parent."""
 _NEVER = sa.literal("infinity", columns.Text).cast(columns.MOMENT)
 
@@ -80,7 +80,7 @@ class Views:
             .outerjoin(parent, above)
             .where(
                 TABLE.c.wanted > TABLE.c.shown,
-                sa.or_(sa.and_(_FREE, now >= _DUE), TABLE.c.lease_until <= now),
+                sa.case((_FREE, now >= _DUE), else_=querying.free(TABLE.c.lease_until, now, lease)),
                 sa.or_(is_top, parent.c.ts != ""),
             )
             .order_by(is_top.desc(), _DUE.nulls_first(), TABLE.c.id)
@@ -158,6 +158,10 @@ class Views:
                 lease_until=None,
             )
         )
+
+    async def version(self, kind: ports.ViewKind, incident_id: int) -> int:
+        mine = sa.select(TABLE.c.wanted).where(TABLE.c.kind == kind, TABLE.c.incident_id == incident_id)
+        return int(await self._queries.scalar(mine) or 0)
 
     async def incident_of(self, channel: str, ts: str) -> int | None:
         """Of a parent or of any reply."""

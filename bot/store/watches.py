@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from bot.domain import watches
 from bot.store import querying, tables
+from k8s import guardrails
 
 TABLE = querying.table(tables.Watch)
 
@@ -79,6 +80,11 @@ class Watches:
             .values(state=after)
         )
         return await self._queries.count(moved) == 1
+
+    async def set_mode(self, watch_id: int, mode: guardrails.Mode) -> bool:
+        """False where it is removed."""
+        changed = sa.update(TABLE).where(TABLE.c.id == watch_id, TABLE.c.state != "removed").values(mode=mode)
+        return await self._queries.count(changed) == 1
 
     async def set_kinds(self, watch_id: int, kinds: watches.Kinds) -> bool:
         """False where it is removed."""

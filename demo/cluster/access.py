@@ -9,12 +9,14 @@ import html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 from demo.cluster.errors import ApiError, Cause, bad_request, forbidden, forbidden_path, invalid, unauthorized
 from demo.cluster.objects import Object
 from demo.cluster.resources import ALL_VERBS, BY_PLURAL, Resource
 
 ANONYMOUS = "system:anonymous"
+GROUP = "group:"
 _NEITHER = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified"
 
 
@@ -26,12 +28,15 @@ class PolicyRule:
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
     paths: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Of objects; empty: all."""
 
-    def allows(self, verb: str, group: str, resource: str) -> bool:
+    def allows(self, verb: str, group: str, resource: str, name: str = "") -> bool:
         """Whether the rule covers that verb on `resource`, which is 'plural' or 'plural/subresource'."""
         _, slash, subresource = resource.partition("/")
         return (
             _has(self.verbs, verb)
+            and (not self.names or name in self.names)
             and _has(self.groups, group)
             and (_has(self.resources, resource) or (bool(slash) and f"*/{subresource}" in self.resources))
         )
@@ -46,7 +51,18 @@ class PolicyRule:
         """As a role and a SelfSubjectRulesReview write it."""
         if self.paths:
             return {"verbs": list(self.verbs), "nonResourceURLs": list(self.paths)}
-        return {"verbs": list(self.verbs), "apiGroups": list(self.groups), "resources": list(self.resources)}
+        named = {"resourceNames": list(self.names)} if self.names else {}
+        return {"verbs": list(self.verbs), "apiGroups": list(self.groups), "resources": list(self.resources)} | named
+
+
+class Headers(Protocol):
+    """What is needed of aiohttp's."""
+
+    def get(self, name: str, default: str) -> str: ...
+
+    def getall(self, name: str, default: Iterable[str]) -> Iterable[str]: ...
+
+    def __iter__(self) -> Iterator[str]: ...
 
 
 def _has(values: tuple[str, ...], wanted: str) -> bool:
@@ -80,6 +96,7 @@ WRITER = (
     PolicyRule(("apps",), ("deployments/scale", "statefulsets/scale"), ("patch",)),
     PolicyRule(("",), ("pods",), ("delete",)),
     PolicyRule(("",), ("pods/eviction",), ("create",)),
+    PolicyRule(("",), ("pods/resize",), ("patch",)),
     PolicyRule(("autoscaling",), ("horizontalpodautoscalers",), ("get", "patch")),
     PolicyRule(("apps",), ("deployments", "statefulsets", "daemonsets"), ("get",)),
     PolicyRule(("",), ("pods", "namespaces"), ("get",)),
@@ -96,13 +113,14 @@ OPTIONAL: Mapping[str, tuple[PolicyRule, ...]] = MappingProxyType(
             PolicyRule(("batch",), ("cronjobs",), ("get", "patch")),
             PolicyRule(("batch",), ("jobs",), ("get", "list", "create", "delete")),
         ),
-        "watchkeeper-writer-nodes": (PolicyRule(("",), ("nodes",), ("get", "patch")),),
+        "watchkeeper-writer-nodes": (PolicyRule(("",), ("nodes",), ("get", "list", "patch")),),
         "watchkeeper-writer-finalizers": (
             PolicyRule(("",), ("pods", "persistentvolumeclaims", "services"), ("get", "patch")),
             PolicyRule(("apps",), ("replicasets",), ("patch",)),
             PolicyRule(("batch",), ("jobs", "cronjobs"), ("get", "patch")),
             PolicyRule(("networking.k8s.io",), ("ingresses",), ("get", "patch")),
         ),
+        "watchkeeper-writer-exec": (PolicyRule(("",), ("pods/exec",), ("get", "create")),),
     }
 )
 """The ClusterRoles of deploy/rbac.yaml that nobody has until an administrator binds them (`Access.bind`)."""
@@ -177,6 +195,7 @@ class Access:
     tokens: dict[str, str]
     """Token -> user."""
     bindings: dict[str, list[Binding]] = field(default_factory=_bindings)
+    """User -> roles; of a group after `group:`."""
     denials: dict[str, list[Denial]] = field(default_factory=dict)
 
     def user_of(self, authorization: str | None) -> str:
@@ -211,20 +230,51 @@ class Access:
         given = Binding(role, OPTIONAL[role], f'User "{user}"', namespace)
         self.bindings.setdefault(user, []).append(given)
 
-    def _held(self, user: str, namespace: str) -> Iterator[Binding]:
+    def impersonate(self, user: str, headers: Headers) -> tuple[str, tuple[str, ...]]:
+        """The user and the groups in whose name the request is made; ("", ()) for the user's own.
+
+        As `WithImpersonation` in staging/src/k8s.io/apiserver/pkg/endpoints/filters/impersonation of
+        kubernetes/kubernetes: the right to `impersonate` is asked for the user and for each group, by name.
+        """
+        named, groups = headers.get("Impersonate-User", ""), tuple(headers.getall("Impersonate-Group", ()))
+        if not named:
+            if groups or any(name.lower().startswith("impersonate-") for name in headers):
+                raise ApiError(500, "InternalError", "Internal error occurred: requested groups without a user")
+            return "", ()
+        for resource, name in (("users", named), *(("groups", group) for group in groups)):
+            if self._grant(user, "impersonate", "", resource, "", name=name) is None:
+                why = f'User "{user}" cannot impersonate resource "{resource}" in API group "" at the cluster scope'
+                told = html.escape(f'{resource} "{name}" is forbidden: {why}', quote=False)
+                raise ApiError(403, "Forbidden", told, {"name": name, "kind": resource})
+        return named, groups
+
+    def _held(self, user: str, namespace: str, groups: Iterable[str] = ()) -> Iterator[Binding]:
         yield _EVERYBODY
         if user != ANONYMOUS:
             yield from _AUTHENTICATED
-        for each in self.bindings.get(user, ()):
-            if each.namespace in ("", namespace):
-                yield each
+        for subject in (user, *(f"{GROUP}{group}" for group in groups)):
+            for each in self.bindings.get(subject, ()):
+                if each.namespace in ("", namespace):
+                    yield each
 
-    def _grant(self, user: str, verb: str, group: str, resource: str, namespace: str) -> Binding | None:
+    def _grant(
+        self,
+        user: str,
+        verb: str,
+        group: str,
+        resource: str,
+        namespace: str,
+        *,
+        name: str = "",
+        groups: Iterable[str] = (),
+    ) -> Binding | None:
         """The binding that allows this, if there is one."""
         if any(each.covers(verb, resource, namespace) for each in self.denials.get(user, ())):
             return None
-        held = self._held(user, namespace)
-        return next((each for each in held if any(rule.allows(verb, group, resource) for rule in each.rules)), None)
+        held = self._held(user, namespace, groups)
+        return next(
+            (each for each in held if any(rule.allows(verb, group, resource, name) for rule in each.rules)), None
+        )
 
     def _grant_of_path(self, user: str, verb: str, path: str) -> Binding | None:
         held = self._held(user, "")
@@ -233,10 +283,19 @@ class Access:
     def allowed(self, user: str, verb: str, group: str, resource: str, namespace: str) -> bool:
         return self._grant(user, verb, group, resource, namespace) is not None
 
-    def check(self, user: str, verb: str, resource: Resource, subresource: str, namespace: str, name: str) -> None:
+    def check(
+        self,
+        user: str,
+        verb: str,
+        resource: Resource,
+        subresource: str,
+        namespace: str,
+        name: str,
+        groups: Iterable[str] = (),
+    ) -> None:
         """403 with the real sentence when the user may not."""
         path = f"{resource.plural}/{subresource}" if subresource else resource.plural
-        if not self.allowed(user, verb, resource.group, path, namespace):
+        if self._grant(user, verb, resource.group, path, namespace, name=name, groups=groups) is None:
             raise self.refusal(user, verb, resource, path, namespace, name)
 
     def check_path(self, user: str, verb: str, path: str) -> None:
@@ -249,7 +308,7 @@ class Access:
         why = f'User "{user}" cannot {verb} resource "{path}" in API group "{resource.group}" {where}'
         return forbidden(resource, name, html.escape(why, quote=False))
 
-    def review(self, user: str, resource: Resource, body: Object) -> Object:
+    def review(self, user: str, resource: Resource, body: Object, groups: Iterable[str] = ()) -> Object:
         """A review of authorization.k8s.io with its status; 400 or 422 when it asks for nothing."""
         spec = body.get("spec") or {}
         if resource.kind == "SelfSubjectRulesReview":
@@ -260,7 +319,9 @@ class Access:
             if attributes.get("subresource"):
                 path += f"/{attributes['subresource']}"
             verb, group, namespace = (attributes.get(name, "") for name in ("verb", "group", "namespace"))
-            found = self._grant(subject, verb, group, path, namespace)
+            asked = spec.get("groups") or () if spec.get("user") else groups
+            name = attributes.get("name", "")
+            found = self._grant(subject, verb, group, path, namespace, name=name, groups=asked)
         elif (attributes := spec.get("nonResourceAttributes")) is not None:
             found = self._grant_of_path(subject, attributes.get("verb", ""), attributes.get("path", ""))
         else:

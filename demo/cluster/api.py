@@ -314,15 +314,19 @@ class Api:
             return subresources.scale(self._registry, request)
         if target.subresource == "eviction" and request.verb == "create":
             return subresources.evict(self._registry, request)
-        if target.subresource == "status":
+        if target.subresource in ("status", "resize"):
             if request.verb == "get":
                 return 200, self.present(target.resource, self._get(target))
             if request.verb == "patch":
-                return 200, self._patch(request, "status")
+                return 200, self._patch(request, target.subresource)
             if request.verb == "update":
                 body = self._body(request)
                 updated = self._registry.update(
-                    target.resource, body, dry_run=request.dry_run, subresource="status", manager=request.manager
+                    target.resource,
+                    body,
+                    dry_run=request.dry_run,
+                    subresource=target.subresource,
+                    manager=request.manager,
                 )
                 return 200, self.present(target.resource, updated)
         raise errors.method_not_allowed()

@@ -43,6 +43,8 @@ def _deployment(spec: Object) -> None:
         rolling.setdefault("maxSurge", "25%")
     spec.setdefault("revisionHistoryLimit", 10)
     spec.setdefault("progressDeadlineSeconds", 600)
+    if not spec.get("paused"):
+        spec.pop("paused", None)  # what is false is left out here, as the API's types say (omitempty)
 
 
 def _replica_set(spec: Object) -> None:

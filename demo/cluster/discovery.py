@@ -27,6 +27,7 @@ HEALTH = ("/healthz", "/readyz", "/livez")
 _SUBRESOURCE_VERBS = {
     "status": ["get", "patch", "update"],
     "scale": ["get", "patch", "update"],
+    "resize": ["get", "patch", "update"],
     "log": ["get"],
     "eviction": ["create"],
     "exec": ["create", "get"],

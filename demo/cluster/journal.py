@@ -21,8 +21,17 @@ class Entry:
     status: int = 0
     body: Any = None
     content_type: str = ""
+    impersonated: str = ""
+    """In whose name `user` asked, where it impersonated somebody; as `impersonatedUser` of a real audit log."""
+    groups: tuple[str, ...] = ()
+    """Those that were impersonated with it."""
     dropped: bool = False
     """The work was done, but the client never heard of it."""
+
+    @property
+    def acting(self) -> str:
+        """Whose rights the request went by."""
+        return self.impersonated or self.user
 
     @property
     def is_write(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from demo.cluster import errors, ownership
+from demo.cluster import errors, ownership, resizing
 from demo.cluster.admission import Admission
 from demo.cluster.defaults import apply_defaults
 from demo.cluster.objects import Object, clone, is_deleting, name_of, namespace_of, pod_phase, rfc3339, uid_of
@@ -124,7 +124,8 @@ class Registry:
     ) -> Object:
         """Replace an object. A resourceVersion in `obj` must be the current one.
 
-        `subresource` is the way that the write came: `status` takes nothing else of it. `manager` is who writes.
+        `subresource` is the way that the write came: `status` and `resize` take nothing else of it. `manager` is who
+        writes.
         """
         namespace = namespace_of(obj) if resource.namespaced else ""
         old = self.get(resource, namespace, name_of(obj))
@@ -138,9 +139,12 @@ class Registry:
         if subresource == "status":
             obj = {**clone(old), "status": obj.get("status") or {}}
         else:
+            if subresource == "resize":
+                obj = resizing.kept(obj, old)
             self._keep_server_fields(resource, obj, old)
         apply_defaults(resource.storage, obj)
-        causes = validate(resource, obj, old)
+        causes = validate(resource, obj, None if subresource == "resize" else old)
+        causes += resizing.causes(obj, old) if subresource == "resize" else []
         if causes:
             raise errors.invalid(resource, name_of(old), causes)
         self.admission.admit("UPDATE", resource, obj, subresource)

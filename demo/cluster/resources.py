@@ -49,7 +49,7 @@ _SCALED = ("scale", "status")
 TABLE: tuple[Resource, ...] = (
     Resource("", "v1", "namespaces", "Namespace", False, ("ns",), ("status",)),
     Resource("", "v1", "nodes", "Node", False, ("no",), ("status",)),
-    Resource("", "v1", "pods", "Pod", True, ("po",), ("log", "status", "eviction", "exec"), generation=True),
+    Resource("", "v1", "pods", "Pod", True, ("po",), ("log", "status", "eviction", "exec", "resize"), generation=True),
     Resource("", "v1", "events", "Event", True, ("ev",)),
     Resource("", "v1", "services", "Service", True, ("svc",), ("status",)),
     Resource("", "v1", "endpoints", "Endpoints", True, ("ep",)),

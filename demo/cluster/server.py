@@ -92,17 +92,18 @@ class Server:
     async def _respond(self, http: web.Request, entry: Entry) -> web.StreamResponse:
         body = await self._read(http, entry)
         entry.user = self.access.user_of(http.headers.get("Authorization"))
+        entry.impersonated, entry.groups = self.access.impersonate(entry.user, http.headers)
         fault = self.faults.take(http.method, http.path, entry.user, dict(http.query))
         if fault is not None:
             await self._suffer(fault)
         found = discovery.discover(http.path, http.host) if http.method == "GET" else None
         if http.path in discovery.HEALTH or found is not None:
-            self.access.check_path(entry.user, http.method.lower(), http.path)
+            self.access.check_path(entry.acting, http.method.lower(), http.path)
             entry.status = 200
             return web.Response(text="ok") if found is None else _json(found)
         place = usage.namespace_asked(http.path) if self.nodes.registry.usage is not None else None
         if http.method == "GET" and place is not None:
-            self.access.check(entry.user, "list", usage.POD_METRICS, "", place, "")
+            self.access.check(entry.acting, "list", usage.POD_METRICS, "", place, "", entry.groups)
             entry.status = 200
             return _json(usage.pod_metrics(self.nodes.registry, place))
         return await self._resource(http, entry, body, fault)
@@ -196,19 +197,21 @@ class Server:
     def _authorize(self, entry: Entry, request: Request | None) -> None:
         """403 unless the user may do that; without a request it is a path that is no resource."""
         if request is None:
-            self.access.check_path(entry.user, entry.method.lower(), entry.path)
+            self.access.check_path(entry.acting, entry.method.lower(), entry.path)
             return
         target = request.target
         # One namespace by name is asked for within itself: a Role in it may give it. `NewRequestInfo` in
         # staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go of kubernetes/kubernetes.
         space = target.name if target.resource.plural == "namespaces" else target.namespace
-        self.access.check(entry.user, request.verb, target.resource, target.subresource, space, target.name)
+        self.access.check(
+            entry.acting, request.verb, target.resource, target.subresource, space, target.name, entry.groups
+        )
 
     def _review(self, request: Request, entry: Entry) -> Object:
         if not isinstance(request.body, dict):
             raise errors.bad_request("the body of the request is not a review")
         resource = request.target.resource
-        reviewed = self.access.review(entry.user, resource, request.body)
+        reviewed = self.access.review(entry.acting, resource, request.body, entry.groups)
         return {**reviewed, "kind": resource.kind, "apiVersion": resource.api_version}
 
     def _log(self, request: Request, entry: Entry) -> web.Response:

@@ -21,11 +21,13 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import multidict
 import yaml
 from kubernetes.aio import client as _client
 from kubernetes.aio.config import incluster_config as _incluster
 from kubernetes.aio.config import kube_config as _kube_config
 
+from k8s import model
 from k8s.client import errors
 
 # The SDK is not typed: it is Any from here on, and only here.
@@ -90,6 +92,8 @@ class Request:
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"
+    as_user: model.Identity | None = None
+    """In whose name: sent as impersonation headers, for which this identity needs the right to `impersonate`."""
     keep_tail: int | None = None
     """Keep only this many last bytes of the answer (logs), however long it is."""
 
@@ -168,7 +172,7 @@ class Connection:
         configuration.connection_pool_maxsize = 0  # `_turns` bounds the calls; streams stay open beside them
         configuration.proxy = _proxy(configuration)
         # Proxies are resolved above: aiohttp's own reading of the environment would also apply a .netrc file.
-        configuration.client_session_kwargs = {"trust_env": False, "middlewares": (_sent_once,)}
+        configuration.client_session_kwargs = {"trust_env": False, "middlewares": (_sent_once, _heard_out)}
         async with errors.translated(f"open cluster {access.name}"):
             try:
                 api_client = _sdk.ApiClient(configuration)
@@ -247,6 +251,8 @@ class Connection:
             body=request.body,
             auth_settings=["BearerToken"],
         )
+        if request.as_user is not None:
+            headers = _in_the_name_of(request.as_user, headers)
         answer = await self.api_client.call_api(method, url, headers, body, _request_timeout=limits)
         response: aiohttp.ClientResponse = answer.response
         if 200 <= response.status < 300:
@@ -270,6 +276,47 @@ class Connection:
             finally:
                 response.close()
 
+    @contextlib.asynccontextmanager
+    async def conversation(
+        self, request: Request, protocols: Sequence[str]
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket that speaks one of these subprotocols, for as long as the block lasts. Raises ClusterError.
+
+        It takes a turn only until it stands. What is read inside the block is the caller's to bound and to translate.
+        """
+        async with errors.translated(request.what), self._turns, asyncio.timeout(self._limits.read_s):
+            try:
+                socket = await self._upgrade(request, protocols)
+            except errors.Unauthorized:
+                await self._renew()
+                socket = await self._upgrade(request, protocols)
+        try:
+            yield socket
+        finally:
+            await socket.close()
+
+    async def _upgrade(self, request: Request, protocols: Sequence[str]) -> aiohttp.ClientWebSocketResponse:
+        await self._credentials.refresh()
+        _, url, headers, *_ = await self.api_client.param_serialize(
+            request.method, request.path, query_params=list(request.query), auth_settings=["BearerToken"]
+        )
+        if request.as_user is not None:
+            headers = _in_the_name_of(request.as_user, headers)
+        client = self.api_client.rest_client
+        if client.pool_manager is None:
+            client.pool_manager = client._create_pool_manager()  # noqa: SLF001 - the SDK makes it with its first call
+        session: aiohttp.ClientSession = client.pool_manager
+        try:
+            socket = await session.ws_connect(
+                url, protocols=tuple(protocols), headers=headers, autoping=True, heartbeat=10.0, proxy=client.proxy
+            )
+        except _NotUpgradedError as answer:
+            raise errors.from_answer(request.what, answer.status, answer.body, answer.headers) from None
+        if socket.protocol not in protocols:
+            await socket.close()
+            raise errors.Rejected(request.what, f"the server speaks none of {', '.join(protocols)}")
+        return socket
+
     async def _begin(self, request: Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         async with self._turns, asyncio.timeout(self._limits.read_s):
             try:
@@ -279,21 +326,54 @@ class Connection:
                 return await self._answer(request, limits)
 
 
+def _in_the_name_of(who: model.Identity, headers: Mapping[str, str]) -> multidict.CIMultiDict[str]:
+    """A header for the user and one for each group. Raises ValueError for what no header can carry.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+    """
+    for name in (who.user, *who.groups):
+        if not name or not name.isascii() or not name.isprintable() or name != name.strip():
+            raise ValueError(f"{name!r} is no name that a request could be sent in")
+    found = multidict.CIMultiDict(headers)
+    found["Impersonate-User"] = who.user
+    for group in who.groups:
+        found.add("Impersonate-Group", group)
+    return found
+
+
 class _Version(msgspec.Struct, rename="camel"):
     git_version: str
 
 
 async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keeps aiohttp from repeating a DELETE or PUT by itself after a dropped connection, as it does for all methods
-    that HTTP calls idempotent: whether a write is repeated is never the transport's to decide."""
+    that HTTP calls idempotent: whether a write is repeated is never the transport's to decide. A GET that asks for a
+    WebSocket is a write as well: it runs a command."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise  # nothing was sent
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        if request.method == "GET":
+        if request.method == "GET" and "Sec-WebSocket-Key" not in request.headers:
             raise
         raise aiohttp.ClientConnectionError(type(error).__name__) from None
+
+
+class _NotUpgradedError(Exception):
+    """An answer to a request for a WebSocket that is none."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(status)
+        self.status, self.body, self.headers = status, body, headers
+
+
+async def _heard_out(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps the words of a refused WebSocket, which aiohttp drops: they say which right is missing."""
+    response = await handler(request)
+    if "Sec-WebSocket-Key" in request.headers and response.status != 101:
+        async with response:
+            raise _NotUpgradedError(response.status, await response.content.read(65536), response.headers)
+    return response
 
 
 def _probe(response: aiohttp.ClientResponse) -> None:

@@ -1,6 +1,6 @@
-"""Which list of the API holds objects of a kind that is not in our table: API discovery, kept while it is true.
+"""Which list of the API holds objects of a kind that is not in our table, and what not every server has: API discovery.
 
-Called by `k8s.gathering`. https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
+Called by `k8s.client.reader`, for `k8s.gathering` and for the targets of actions. https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
 import re
@@ -34,6 +34,20 @@ async def resource(over: connection.Connection, api_version: str, kind: str, kno
     if found is None:
         found = known[api_version, kind] = await _asked(over, api_version, kind)
     return found
+
+
+async def serves(over: connection.Connection, name: str) -> bool:
+    """Whether the server says that it has this resource of the core group, also a subresource (`pods/resize`).
+
+    Where it may not be asked, it does not say so. Raises ClusterError.
+    """
+    what = f"ask whether the server has {name}"
+    try:
+        body = await over.send(connection.Request(what, "GET", "/api/v1"))
+    except (errors.NotFound, errors.Forbidden):
+        return False
+    async with errors.translated(what):
+        return any(row.name == name for row in msgspec.json.decode(body, type=_Rows).resources or ())
 
 
 async def _asked(over: connection.Connection, api_version: str, kind: str) -> resources.Resource:

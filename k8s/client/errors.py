@@ -9,7 +9,8 @@
     ├── Conflict             409: a precondition (uid, resourceVersion) did not hold
     ├── Gone                 410: a list's continue token is too old
     ├── Rejected             400, 413, 415, 422, and an admission plugin's 403
-    ├── Throttled            429, but of an eviction that a disruption budget forbids: that is Rejected
+    │   └── Held             429 of an eviction that a disruption budget forbids
+    ├── Throttled            any other 429
     ├── ServerFault          5xx
     └── Malformed            an answer that is not what the API promises
 
@@ -98,6 +99,14 @@ class Rejected(ClusterError):
     """The server understood and refused: validation, quota or admission. `message` is its words."""
 
 
+class Held(Rejected):
+    """A PodDisruptionBudget forbids an eviction for now: later it may be otherwise. `budget` is the server's words."""
+
+    def __init__(self, what: str, message: str, *, budget: str = "") -> None:
+        super().__init__(what, message)
+        self.budget = budget
+
+
 class Throttled(ClusterError):
     """Too many requests; `retry_after` in seconds."""
 
@@ -182,7 +191,7 @@ def from_answer(what: str, code: int, body: bytes, headers: Mapping[str, str]) -
     if code == 410:
         return Gone(what, message, resume=(status.metadata.continue_ or "") if status.metadata else "")
     if code == 429 and (held := _held(status)):
-        return Rejected(what, f"{message.rstrip('.')}. {held}"[:_MESSAGE_CAP])
+        return Held(what, f"{message.rstrip('.')}. {held}"[:_MESSAGE_CAP], budget=held[:_MESSAGE_CAP])
     if code == 429:
         return Throttled(what, message, retry_after=_seconds(headers, status))
     if code >= 500:

@@ -5,8 +5,9 @@ changes anything. Every method raises `errors.ClusterError` and nothing else of 
 """
 
 import contextlib
+import dataclasses
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,12 @@ _REFINING = ("poddisruptionbudgets", "horizontalpodautoscalers")
 """Lists that a verdict asks, and that an identity may lack."""
 
 _WITH_REVISIONS = ("StatefulSet", "DaemonSet")
+
+_RUNNING = ("Deployment", "ReplicaSet", *_WITH_REVISIONS)
+"""Kinds whose pods are read with them."""
+
+_SOME = ("pods/resize",)
+"""What an action on pods asks for, and only newer servers have."""
 
 _OPTIONAL = (errors.Forbidden, errors.NotFound)
 
@@ -240,9 +247,17 @@ class Reader:
         return sorted(found, key=_event_time, reverse=True)
 
     async def can_i(
-        self, verb: str, resource: str, namespace: str = "", *, group: str | None = None, name: str = ""
+        self,
+        verb: str,
+        resource: str,
+        namespace: str = "",
+        *,
+        group: str | None = None,
+        name: str = "",
+        as_user: model.Identity | None = None,
     ) -> bool:
-        """Whether our identity may do this (SelfSubjectAccessReview, which every authenticated user may create).
+        """Whether our identity may do this (SelfSubjectAccessReview, which every authenticated user may create), or the
+        one in whose name we ask: Forbidden then means that we may not impersonate it.
 
         `resource` is a list name, with a subresource after a slash (`pods/log`); `group` may be left out for those that
         `resources` knows.
@@ -259,7 +274,7 @@ class Reader:
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         answer = await self._json(
-            connection.Request(f"ask whether we may {verb} {resource}", "POST", path, body=review)
+            connection.Request(f"ask whether we may {verb} {resource}", "POST", path, body=review, as_user=as_user)
         )
         return bool((answer.get("status") or {}).get("allowed"))
 
@@ -268,7 +283,31 @@ class Reader:
 
         A pod that is gone leaves its workload, whose pods tell whether it was replaced.
         """
-        needs = remedies.remedy_for(action).needs(action)
+        return await self._read(remedies.remedy_for(action).needs(action))
+
+    async def read_subject(self, subject: model.ResourceRef) -> model.Target:
+        """An incident's subject with all that an action could be about: its revisions, pods and autoscalers; in
+        `extras` the Jobs of a CronJob, and the nodes where it matters on which a pod is."""
+        if subject.kind == "Node":
+            return await self._read_node(subject)
+        running = subject.kind in _RUNNING
+        served = _SOME if running else ()
+        target = await self._read(model.Needs(subject, members=running, revisions=running, served=served))
+        extras: list[model.Json] = []
+        if subject.kind == "CronJob" and target.object is not None:
+            extras += _owned(await self.list_json("jobs", subject.namespace), {_uid(target.object)})
+        if subject.kind == "DaemonSet" or any(fields.deleting(pod) for pod in target.pods):
+            extras += await self._list_optional("nodes", None) or ()
+        return dataclasses.replace(target, extras=tuple(extras))
+
+    async def _read_node(self, subject: model.ResourceRef) -> model.Target:
+        node = await self._get_or_none(subject)
+        if node is None:
+            return model.Target(ref=subject, object=None, read_at=self._now())
+        spaces = sorted({str(_meta(pod).get("namespace") or "") for pod in await self.pods_on(subject.name)})
+        return await self._node_target(node, subject, spaces, ())
+
+    async def _read(self, needs: model.Needs) -> model.Target:
         found, ref = await self._get_or_none(needs.object), needs.object
         owner = None if needs.owner is None else await self._get_or_none(needs.owner)
         top = found if needs.owner is None else owner
@@ -280,6 +319,8 @@ class Reader:
         # What is in no namespace has neither budgets nor autoscalers.
         budgets, autoscalers = [await self._list_optional(kind, space) if space else [] for kind in _REFINING]
         extras = [await self._get_or_none(each) for each in needs.extras]
+        if needs.on_node is not None:
+            return await self._node_target(found or {}, ref, needs.on_node, extras)
         if needs.made and found is not None:
             extras += await self.list_json("jobs", space, f"{names.MADE_FROM}={_uid(found)}")
         return model.Target(
@@ -293,12 +334,36 @@ class Reader:
                 each for each in budgets or () if selectors.matches((each.get("spec") or {}).get("selector"), labels)
             ),
             autoscalers=tuple(each for each in autoscalers or () if top is not None and _scales(each, top)),
-            namespace=await self._namespace(space) if space else None,
+            namespace=await self._optional(model.ResourceRef("Namespace", "", space)) if space else None,
             unread=tuple(
                 kind for kind, listed in zip(_REFINING, (budgets, autoscalers), strict=True) if listed is None
             ),
             revisions=await self._revisions(top, space) if top is not None and needs.revisions else (),
             extras=tuple(each for each in extras if each is not None),
+            unserved=tuple([name for name in needs.served if not await discovering.serves(self._connection, name)]),
+        )
+
+    async def pods_on(self, node: str) -> list[model.Json]:
+        """All pods that are bound to a node, of all namespaces."""
+        return await self.list_json("pods", None, field_selector=f"spec.nodeName={node}")
+
+    async def _node_target(
+        self, node: model.Json, ref: model.ResourceRef, spaces: Iterable[str], extras: Sequence[model.Json | None]
+    ) -> model.Target:
+        """A node with its pods, their budgets and namespaces, and all nodes beside it."""
+        pods = await self.pods_on(ref.name)
+        budgets = [(space, await self._list_optional("poddisruptionbudgets", space)) for space in spaces]
+        marks = [await self._optional(model.ResourceRef("Namespace", "", space)) for space in spaces]
+        nodes = await self.list_json("nodes", None)
+        here = [each for _, listed in budgets for each in listed or () if any(_guards(each, pod) for pod in pods)]
+        return model.Target(
+            ref=model.ResourceRef(ref.kind, "", ref.name, _uid(node)),
+            object=node,
+            read_at=self._now(),
+            pods=tuple(pods),
+            budgets=tuple(here),
+            unread=("poddisruptionbudgets",) if any(listed is None for _, listed in budgets) else (),
+            extras=tuple(each for each in (*extras, *marks, *nodes) if each is not None),
         )
 
     async def _members(
@@ -332,7 +397,7 @@ class Reader:
         except errors.NotFound:
             return None
 
-    async def _list_optional(self, kind: str, namespace: str) -> list[model.Json] | None:
+    async def _list_optional(self, kind: str, namespace: str | None) -> list[model.Json] | None:
         """A list that only refines a verdict: empty where the server lacks the kind, None where we may not read it."""
         try:
             return await self.list_json(kind, namespace)
@@ -341,9 +406,10 @@ class Reader:
         except errors.Forbidden:
             return None
 
-    async def _namespace(self, name: str) -> model.Json | None:
+    async def _optional(self, ref: model.ResourceRef) -> model.Json | None:
+        """One object that only refines a verdict; None also where it may not be read."""
         try:
-            return await self.get(model.ResourceRef("Namespace", "", name))
+            return await self.get(ref)
         except _OPTIONAL:
             return None
 
@@ -406,6 +472,12 @@ def _pod_labels(item: model.Json) -> dict[str, str]:
     """The labels that a workload gives its pods; those of the object itself where it is a pod."""
     template = (item.get("spec") or {}).get("template")
     return _meta(template if isinstance(template, dict) else item).get("labels") or {}
+
+
+def _guards(budget: model.Json, pod: model.Json) -> bool:
+    """Whether a disruption budget is about this pod."""
+    same = _meta(budget).get("namespace") == _meta(pod).get("namespace")
+    return same and selectors.matches((budget.get("spec") or {}).get("selector"), _meta(pod).get("labels") or {})
 
 
 def _scales(autoscaler: model.Json, workload: model.Json) -> bool:

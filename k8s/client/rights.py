@@ -42,7 +42,7 @@ def needed(action: model.Action, operations: Sequence[model.Operation]) -> tuple
     """
     needs = remedies.remedy_for(action).needs(action)
     space, top = needs.object.namespace, needs.owner or needs.object
-    found = [_writing(op) for op in operations]
+    found = list(writing(operations))
     found += [_reading("get", ref.kind, ref.namespace) for ref in (needs.object, top)]
     if needs.members:
         found.append(_reading("list", "Pod", space))
@@ -53,16 +53,30 @@ def needed(action: model.Action, operations: Sequence[model.Operation]) -> tuple
     if needs.made:
         found.append(_reading("list", "Job", space))
     found += [_reading("get", ref.kind, ref.namespace) for ref in needs.extras]
+    if needs.on_node is not None:
+        found += [_reading("list", kind, "") for kind in ("Pod", "Node")]
     return tuple(dict.fromkeys(found))
 
 
 def refining(action: model.Action) -> tuple[Right, ...]:
     """What is read besides, where it may be: a verdict knows less without it, and nothing is refused."""
-    space = remedies.remedy_for(action).needs(action).object.namespace
+    needs = remedies.remedy_for(action).needs(action)
+    space = needs.object.namespace
     if not space:
-        return ()
+        inside = [
+            (_reading("list", "PodDisruptionBudget", x), _reading("get", "Namespace", x)) for x in needs.on_node or ()
+        ]
+        return tuple(right for pair in inside for right in pair)
     listed = [_reading("list", kind, space) for kind in ("PodDisruptionBudget", "HorizontalPodAutoscaler")]
     return (*listed, _reading("get", "Namespace", space))
+
+
+def writing(operations: Sequence[model.Operation]) -> tuple[Right, ...]:
+    """Of `needed`, those to write: of the person in whose name it is done, where it is done in somebody's name."""
+    found = [_writing(op) for op in operations]
+    # A WebSocket is a GET; since Kubernetes 1.35 the server asks for the right to create as well.
+    found += [Right("get", "pods/exec", "", op.target.namespace) for op in operations if op.verb == "exec"]
+    return tuple(dict.fromkeys(found))
 
 
 def _writing(op: model.Operation) -> Right:
@@ -71,6 +85,10 @@ def _writing(op: model.Operation) -> Right:
         return Right("patch", f"{resource.plural}/scale", resource.group, op.target.namespace)
     if op.verb == "evict":
         return Right("create", f"{resource.plural}/eviction", resource.group, op.target.namespace)
+    if op.verb == "resize":
+        return Right("patch", f"{resource.plural}/resize", resource.group, op.target.namespace)
+    if op.verb == "exec":
+        return Right("create", f"{resource.plural}/exec", resource.group, op.target.namespace)
     if op.verb == "create":
         made = resources.named(fields.text(op.body, "kind"))
         return Right("create", made.plural, made.group, op.target.namespace)
@@ -90,10 +108,13 @@ def refused(message: str) -> Right | None:
     return Right(said["verb"], said["resource"], said["group"], said["namespace"] or "")
 
 
-def missing(lacking: Sequence[Right]) -> str:
-    """One sentence of what the writing identity may not do."""
+OURS = "The bot's writing identity"
+
+
+def missing(lacking: Sequence[Right], who: str = OURS) -> str:
+    """One sentence of what this identity may not do."""
     *most, last = map(str, lacking)
     what = f"{', '.join(most)} or {last}" if most else last
     namespaces = sorted({right.namespace for right in lacking} - {""})
     where = f"in namespace {', '.join(namespaces)}" if namespaces else "in the cluster"
-    return f"The bot's writing identity may not {what} {where}."
+    return f"{who} may not {what} {where}."

@@ -6,10 +6,11 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 """
 
 import copy
+import dataclasses
 from typing import Any
 
 from k8s import model
-from k8s.client import connection, errors, resources
+from k8s.client import connection, errors, resources, running
 
 FIELD_MANAGER = "watchkeeper"
 """Our name in `metadata.managedFields`: shows anyone who looks who changed what."""
@@ -28,9 +29,17 @@ class Writer:
     def cluster(self) -> str:
         return self._connection.name
 
-    async def apply(self, op: model.Operation, *, resource_version: str | None, dry_run: bool) -> model.Json:
+    async def apply(
+        self,
+        op: model.Operation,
+        *,
+        resource_version: str | None,
+        dry_run: bool,
+        as_user: model.Identity | None,
+    ) -> model.Json:
         """Sends one operation and returns the object (or Scale, or Status) that the server answers with.
 
+        `as_user`: in whose name, None in our own; the server's audit log then names them, and asks for their rights.
         `dry_run` goes through admission and validation without being stored. Raises Conflict where uid or
         resourceVersion do not hold, Rejected and Forbidden where the server says no; after Unreachable (with `sent`)
         and ServerFault nobody knows whether it was written. Raises ValueError for an operation without a uid or a
@@ -38,10 +47,10 @@ class Writer:
         """
         if not op.target.uid:
             raise ValueError(f"{op.verb} without the uid of {op.target}")
-        query = [("fieldManager", FIELD_MANAGER)] if op.verb in ("patch", "scale", "create") else []
+        query = [("fieldManager", FIELD_MANAGER)] if op.verb in ("patch", "scale", "resize", "create") else []
         query += [("dryRun", "All")] if dry_run else []
         what = f"{'try to ' if dry_run else ''}{op.verb} {op.target.kind} {op.target.short}"
-        request = _request(op, what, query, resource_version)
+        request = dataclasses.replace(_request(op, what, query, resource_version), as_user=as_user)
         body = await self._connection.send(request)
         async with errors.translated(what):
             answer = connection.as_json(body)
@@ -49,6 +58,18 @@ class Writer:
             # An eviction that asks two budgets is refused in the body of a 201.
             raise errors.Rejected(what, str(answer.get("message") or "the server refused it"))
         return answer
+
+    async def run(self, op: model.Operation, *, as_user: model.Identity | None) -> running.Ran:
+        """Runs the command of an `exec`, once; there is no dry run, and no uid that the server would compare.
+
+        Raises Rejected, Forbidden and NotFound where nothing was run; after Unreachable (with `sent`) and ServerFault
+        nobody knows. Raises ValueError for an operation without a uid or a sensible body.
+        """
+        if not op.target.uid or op.verb != "exec" or op.target.kind != "Pod":
+            raise ValueError(f"not a well-formed operation: {op.verb} on {op.target}")
+        return await running.run(
+            self._connection, op, as_user=as_user, what=f"run a command in {op.target.kind} {op.target.short}"
+        )
 
 
 def _request(
@@ -59,9 +80,10 @@ def _request(
         case ("patch", "merge", dict()):
             path = resources.path_of(ref)
             return connection.Request(what, "PATCH", path, query, _pinned(body, ref, resource_version), _MERGE)
-        case ("patch", "json", list()):
+        case ("patch" | "resize", "json", list()):
             guard = _guard(ref, resource_version)
-            return connection.Request(what, "PATCH", resources.path_of(ref), query, [*guard, *body], _JSON)
+            path = resources.path_of(ref, "resize" if op.verb == "resize" else "")
+            return connection.Request(what, "PATCH", path, query, [*guard, *body], _JSON)
         case ("scale", None, dict()):
             path = resources.path_of(ref, "scale")
             return connection.Request(what, "PATCH", path, query, _pinned(body, ref, resource_version), _MERGE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from k8s import containers, model, objects, phrases, symptoms
+from k8s import containers, model, names, objects, phrases, symptoms
 
 JOB_FAILED = symptoms.KindInfo(
     kind="JobFailed",
@@ -28,20 +28,34 @@ _SAYINGS = {
 
 
 def detect(snapshot: model.Snapshot, index: model.Index) -> Iterator[model.Finding]:
-    """A run of a CronJob that was followed by a successful one is over; a Job with retries left has not failed."""
+    """A run of a CronJob that was followed by a successful one is over, and so is a Job that was run again from here
+    with success; a Job with retries left has not failed."""
     successes = {
         (cronjob.metadata.namespace, cronjob.metadata.name): objects.moment(cronjob.status.last_successful_time)
         for cronjob in snapshot.cronjobs
     }
+    reruns = dict(_reruns(snapshot.jobs))
     for job in snapshot.jobs:
         failed = objects.condition(job.status.conditions, "Failed")
         if failed is None or failed.status != "True" or job.metadata.deletion_timestamp:
             continue
         owner = index.top_owner("Job", job.metadata)
         since = symptoms.earliest(snapshot.taken_at, objects.moment(failed.last_transition_time))
-        success = successes.get((owner.namespace, owner.name)) if owner.kind == "CronJob" else None
+        regular = successes.get((owner.namespace, owner.name)) if owner.kind == "CronJob" else None
+        success = max((moment for moment in (regular, reruns.get(job.metadata.uid)) if moment), default=None)
         if success is None or success < since:
             yield _finding(job, failed, owner, index, since)
+
+
+def _reruns(jobs: Sequence[objects.Job]) -> Iterator[tuple[str, datetime]]:
+    """Uid of a Job → when one that was made of it was done."""
+    for job in jobs:
+        complete = objects.condition(job.status.conditions, "Complete")
+        source = (job.metadata.labels or {}).get(names.MADE_FROM)
+        done = complete is not None and complete.status == "True"
+        moment = objects.moment(complete.last_transition_time) if complete is not None and done else None
+        if source and moment is not None:
+            yield source, moment
 
 
 def _finding(

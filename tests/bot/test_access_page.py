@@ -21,6 +21,7 @@ deny:
 allow:
   - {name: ours, actions: [scale, delete-pod], namespaces: [shop, payments]}
 """
+LISTING = "version: 1\ncommands:\n  - {name: look, argv: [ls]}\n"
 Documents = list[dict[str, Any]]
 
 
@@ -66,10 +67,15 @@ def named(found: Documents, kind: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("identity", ["watchkeeper-reader", "watchkeeper-writer"])
-def test_for_the_shipped_policy_it_is_what_is_shipped(identity: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_for_the_shipped_policy_it_is_what_is_shipped(
+    identity: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The right to run commands is printed where the policy lists some: the shipped one lists none."""
     shipped = granted(documents(DEPLOY.read_text()), identity)
-    assert granted(printed(capsys), identity) == shipped
-    assert shipped
+    commands = granted(documents(DEPLOY.read_text()), "watchkeeper-writer-exec")
+    assert {resource for _, resource, _ in commands} == {"pods/exec"}
+    assert granted(printed(capsys), identity) == shipped - commands != set()
+    assert granted(printed(capsys, "--policy", write(tmp_path, LISTING)), identity) == shipped
 
 
 def test_every_role_is_bound_to_its_own_account_in_its_own_place(
@@ -127,7 +133,7 @@ def test_names_are_written_so_that_they_stay_text(capsys: pytest.CaptureFixture[
 def test_each_rule_of_the_writer_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["rbac"])
     text = capsys.readouterr().out
-    assert '  # evict-pod\n  - apiGroups: [""]\n    resources: [pods/eviction]\n    verbs: [create]\n' in text
+    assert '  # evict-pod, drain\n  - apiGroups: [""]\n    resources: [pods/eviction]\n    verbs: [create]\n' in text
     assert "  # what limits an action: " in text
     assert max(map(len, text.splitlines())) <= 120
 

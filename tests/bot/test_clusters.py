@@ -129,7 +129,7 @@ class Failing:
     async def _fail(self, *_: Any, **__: Any) -> Any:
         raise cluster_errors.Throttled("patch Deployment payments/api", "too many requests")
 
-    lacking = dry_run = execute = look = _fail
+    lacking = lacking_of = dry_run = execute = look = _fail
 
 
 async def test_cluster_errors_of_a_hand_are_told_in_the_products_words(world: worlds.World) -> None:

@@ -211,6 +211,26 @@ def test_what_a_watch_tells_of_its_kinds_is_read_as_the_same_kinds() -> None:
     assert commands.kinds_of_watch(f"pay {said}") == ("pay", said, ())
 
 
+@pytest.mark.parametrize("mode", ["observe", "approve", "autonomous"])
+def test_a_watch_is_put_into_a_mode_by_its_name(mode: str) -> None:
+    assert commands.mode_of_watch(f"pay {mode.upper()}") == ("pay", mode)
+    assert commands.new_watch(f"prod mode {mode}", "U1", "C0HERE0000", "UTC").mode == mode
+
+
+@pytest.mark.parametrize("rest", ["pay", "pay wild", "pay observe now", '"pay'])
+def test_what_names_no_mode_is_told_the_form(rest: str) -> None:
+    with pytest.raises(commands.NotUnderstood, match="The watch was not changed") as caught:
+        commands.mode_of_watch(rest)
+    assert caught.value.usage == commands.FORMS["mode"][0]
+
+
+def test_a_breaker_is_closed_by_the_name_of_its_watch_and_that_word() -> None:
+    assert commands.breaker_of_watch("pay close") == "pay"
+    for rest in ("pay", "pay open", "pay close now"):
+        with pytest.raises(commands.NotUnderstood, match="the watch's name and `close`"):
+            commands.breaker_of_watch(rest)
+
+
 @pytest.mark.parametrize(
     ("typed", "place"),
     [

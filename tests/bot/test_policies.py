@@ -68,6 +68,7 @@ def test_the_example_of_the_page_is_a_policy_and_means_what_it_says() -> None:
     )
     assert year.stops_undo
     assert rules.gitops == policy.Gitops(argocd="advise", flux="refuse", helm="warn")
+    assert rules.autonomous == policy.Autonomous(enabled=True, listed=(("scale", "set-autoscaler"),))
     assert rules.production == (policy.Places(clusters=("prod-*",), namespaces=("payments",)),)
     assert rules.rulesets[0].default == "deny"
     shown = "\n".join(line for part in policy_words.told(rules, NOW) for line in part.lines)
@@ -76,7 +77,10 @@ def test_the_example_of_the_page_is_a_policy_and_means_what_it_says() -> None:
 
 def test_the_page_tells_every_key_of_the_file() -> None:
     told = set(re.findall(r"`([a-z_]+)[`:]", PAGE))
-    forms = (policies._File, policies._Rule, policies._Tier, policies._Limits, policies._Freeze, policies._Gitops)
+    forms = (
+        *(policies._File, policies._Rule, policies._Tier, policies._Limits, policies._Freeze, policies._Gitops),
+        *(policies._Autonomous, policies._Record),
+    )
     keys = {info.alias or name for form in forms for name, info in form.model_fields.items()}
     assert keys <= told
 
@@ -118,7 +122,7 @@ FAULTS = [
     ("version: 1\ndeny:\n  - actions: scale", "3: `name` is missing: add it"),
     ("version: 1\ndeny:\n  - name: a", "3: the rule is about nothing: add actions"),
     ("version: 1\ndeny:\n  - name: a\n    actions: [scael]", "4: `actions` is wrong: there is no such action: did you"),
-    ("version: 1\ndeny:\n  - name: a\n    actions: [exec-*]", "4: `actions` is wrong: there is no such action"),
+    ("version: 1\ndeny:\n  - name: a\n    actions: [shell-*]", "4: `actions` is wrong: there is no such action"),
     ("version: 1\ndeny:\n  - name: a\n    kinds: deployment", "it is no kind: did you mean Deployment?"),
     ("version: 1\ndeny:\n  - name: a\n    kinds: [Statefulset]", "did you mean StatefulSet?"),
     ("version: 1\ndeny:\n  - name: a\n    labels: 'a b'", "4: `labels` is wrong: part 1 is no requirement"),
@@ -132,6 +136,12 @@ FAULTS = [
     ("version: 1\nproduction: {}", "2: it names neither clusters nor namespaces"),
     ("version: 1\nproduction: prod", "2: `production` is wrong: write keys with values"),
     ("version: 1\ngitops: wern", "2: `gitops` is wrong: write warn, advise, refuse, or one of them for each owner"),
+    ("version: 1\nautonomous: true", "2: `autonomous` is wrong: write keys with values"),
+    ("version: 1\nautonomous:\n  enable: true", "3: `enable` is no key here (did you mean `enabled`?)"),
+    ("version: 1\nautonomous:\n  record:\n    help: 3", "4: `help` is no key here (did you mean `helped`?)"),
+    ("version: 1\nautonomous:\n  enabled: yes", "3: `enabled` is wrong: write true or false"),
+    ("version: 1\nautonomous:\n  delay: 10s", "3: `delay` is wrong: it is out of bounds: write 30s to 1h"),
+    ("version: 1\nautonomous:\n  breaker: 0", "3: `breaker` is out of bounds: it is less than it may be (1)"),
     ("version: 1\ngitops:\n  argo: warn", "3: `argo` is no key here (did you mean `argocd`?)"),
     ("version: 1\nfreezes:\n  - name: a", "3: the freeze has no time: add `cron` and `duration`, or `until`"),
     ("version: 1\nfreezes:\n  - {name: a, cron: 0 1 * * *}", "3: the freeze has a `cron` and no `duration`"),

@@ -226,7 +226,10 @@ def write_kubeconfig(layout: Layout, path: Path, user: str) -> None:
 
 
 def _audit_policy() -> dict[str, Any]:
-    """Every request that is meant to change something, with who asked; the components' own are left out."""
+    """Every request that is meant to change something, with who asked; the components' own are left out.
+
+    A command in a container is one of them, though a WebSocket is a GET.
+    """
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
@@ -235,6 +238,7 @@ def _audit_policy() -> dict[str, Any]:
             {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts:kube-system"]},
             {"level": "None", "users": ["system:kube-scheduler", "system:kube-controller-manager", "system:apiserver"]},
             {"level": "Request", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
+            {"level": "Request", "verbs": ["get"], "resources": [{"group": "", "resources": ["pods/exec"]}]},
         ],
     }
 

@@ -1,7 +1,7 @@
 """`make demo` as its users have it: a real child process, and a real browser before it.
 
 The tests that look share one demo, and each incident belongs to one test: payments/api is approved on a desktop,
-web/storefront is refused, rejected, and approved on a phone.
+web/storefront is refused, rejected, and approved on a phone, and for shop/recommender another action is picked by hand.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from demo.slack import ANA, BEN, CHLOE, ONCALL
+from demo.slack.forms import REQUIRED
 from tests.demo import browser as browsers
 
 READY = 60.0
@@ -178,6 +179,38 @@ async def test_an_approver_presses_approve_sees_the_progress_and_the_incident_tu
     await expect(parent).to_contain_text("Resolved")
     await expect(press(parent, "wk:undo")).to_be_visible()
     await expect(pane).to_contain_text("payments/api has recovered", timeout=SEEN_MS)
+
+
+@pytest.mark.browser
+@pytest.mark.story
+async def test_who_may_not_approve_picks_another_action_on_a_phone_and_it_waits_on_the_card(
+    demo: Demo, browser: Browser
+) -> None:
+    phone = await browsers.page_of(browser, demo.url, CHLOE, ONCALL, browsers.PHONE)
+    message = browsers.incident(phone, "shop/recommender")
+    await press(message, "wk:other").click(timeout=SEEN_MS)
+    modal = phone.get_by_test_id("modal")
+    menu = press(modal, "wk:ask-action")
+    await expect(menu).to_be_visible(timeout=SEEN_MS)
+    await expect(menu.locator('optgroup[label="Low risk"] option[value="scale"]')).to_have_count(1)
+    assert await browsers.narrow(phone, browsers.PHONE[0])
+
+    await phone.get_by_test_id("modal-submit").click()
+    await expect(modal.get_by_role("alert")).to_have_text(REQUIRED, timeout=SEEN_MS)
+    await menu.select_option("scale")
+    replicas = press(modal, "wk:ask-value")
+    await expect(modal).to_contain_text("Never for: Stopping a service", timeout=SEEN_MS)
+    await replicas.fill("5000")
+    await phone.get_by_test_id("modal-submit").click()
+    await expect(modal.get_by_role("alert")).to_contain_text("5000", timeout=SEEN_MS)
+    assert await browsers.narrow(phone, browsers.PHONE[0])
+
+    await replicas.fill("3")
+    await phone.get_by_test_id("modal-submit").click()
+    await expect(modal).to_have_count(0, timeout=SEEN_MS)
+    await expect(message).to_contain_text("kubectl -n shop scale deployment/recommender --replicas=3", timeout=SEEN_MS)
+    await expect(message).to_contain_text("Asked for by @Chloe Lind")
+    await expect(press(message, "wk:approve")).to_be_visible()
 
 
 @pytest.mark.browser

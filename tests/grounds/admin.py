@@ -64,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
     "CronJob": Kind("batch/v1", "cronjobs"),
     "HorizontalPodAutoscaler": Kind("autoscaling/v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": Kind("policy/v1", "poddisruptionbudgets"),
+    "Ingress": Kind("networking.k8s.io/v1", "ingresses"),
     "PriorityClass": Kind("scheduling.k8s.io/v1", "priorityclasses", namespaced=False),
     "Lease": Kind("coordination.k8s.io/v1", "leases"),
     "Role": Kind("rbac.authorization.k8s.io/v1", "roles"),

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from k8s import workloads
@@ -37,7 +38,8 @@ class Write:
     """A request of the bot's writing identity that was meant to change something."""
 
     verb: str
-    """As RBAC names it: patch, update, create, delete, deletecollection."""
+    """As RBAC names it: patch, update, create, delete, deletecollection; of a command in a container, which is asked
+    for by WebSocket, get."""
     resource: str
     """`deployments`, `deployments/scale`, `pods` …"""
     name: str
@@ -116,11 +118,52 @@ class Ground(abc.ABC):
                     await self.rolled_out(each["kind"], each["metadata"]["name"])
 
     @contextlib.asynccontextmanager
-    async def earlier(self) -> AsyncIterator[None]:
-        """What is done inside is more than a minute old afterwards. On a real cluster that is waited for."""
+    async def earlier(self, seconds: float = OLD_ENOUGH) -> AsyncIterator[None]:
+        """What is done inside is older than this afterwards. On a real cluster that is waited for."""
         begun = time.monotonic()
         yield
-        await asyncio.sleep(max(0.0, begun + OLD_ENOUGH - time.monotonic()))
+        await asyncio.sleep(max(0.0, begun + seconds - time.monotonic()))
+
+    @abc.abstractmethod
+    async def bind(self, role: str) -> None:
+        """Gives the bot's writer one of the optional roles of deploy/rbac.yaml: `watchkeeper-writer-jobs` in the
+        namespace, `watchkeeper-writer-nodes` in the whole cluster."""
+
+    @contextlib.asynccontextmanager
+    async def ghost(self) -> AsyncIterator[str]:
+        """A node (its name is given) that no machine stands behind, with no room for pods; gone afterwards.
+
+        It is ready at first, and its status says what the story writes into it. On a real cluster its controller finds
+        it silent after a while (`node-monitor-grace-period`). Everybody sees it: stories with one are `alone`.
+        """
+        name = self.ghostly
+        self.haunt(name)
+        status = {"capacity": {"pods": "0"}, "allocatable": {"pods": "0"}}
+        made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {}, "status": status}
+        await self.admin.create(made)
+        await self.report(name)
+        try:
+            yield name
+        finally:
+            await self.admin.delete("Node", name, "")
+
+    @property
+    def ghostly(self) -> str:
+        """The name of the story's ghost."""
+        return f"ghost-{self.namespace}"
+
+    @abc.abstractmethod
+    def haunt(self, node: str) -> None:
+        """Sees to it that nothing runs what is put on this node."""
+
+    async def report(self, node: str, *, since: timedelta = timedelta(0), **conditions: str) -> None:
+        """What is known of a ghost (type → status) for so long: unless told otherwise, it is ready."""
+        when = (datetime.now(UTC) - since).strftime("%Y-%m-%dT%H:%M:%SZ")
+        told = [
+            {"type": kind, "status": status, "reason": kind, "lastHeartbeatTime": when, "lastTransitionTime": when}
+            for kind, status in {"Ready": "True", **conditions}.items()
+        ]
+        await self.admin.patch("Node", node, {"status": {"conditions": told}}, "", subresource="status")
 
     # --- what goes wrong
 
@@ -156,7 +199,8 @@ class Ground(abc.ABC):
 
     @abc.abstractmethod
     async def attempts(self) -> list[Write]:
-        """All writes that the bot's writing identity asked for in the namespace, in order; dry runs are none.
+        """All writes that the bot's writing identity asked for in the namespace and of nodes, in order; dry runs are
+        none.
 
         Feature `journal`.
         """
@@ -169,8 +213,8 @@ class Ground(abc.ABC):
         """
 
     async def writes(self) -> list[Write]:
-        """Those that were carried out."""
-        return [each for each in await self.attempts() if 200 <= each.status < 300]
+        """Those that were carried out. A command that is run in a container switches protocols."""
+        return [each for each in await self.attempts() if 200 <= each.status < 300 or each.status == 101]
 
     async def wrote(self, *expected: str) -> None:
         """Fails unless the bot carried out just these, in this order: `patch deployments api`. Needs no `journal`:
@@ -186,6 +230,8 @@ class Ground(abc.ABC):
             assert tried == [], f"what the bot tried to write: {tried}"
 
 
+OF_NODES = frozenset({"watchkeeper-writer-nodes"})
+"""Optional roles that say nothing within a namespace."""
 ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 

@@ -39,6 +39,7 @@ class Real(ground.Ground):
         self._folder = folder
         self._where = places.of(kubeconfig)
         self._rights: dict[Person, Objects] = {}
+        self._more: list[tuple[str, str]] = []
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -115,7 +116,7 @@ class Real(ground.Ground):
         gone = [("ClusterRole", f"{_account(who)}-{self.namespace}") for who in PEOPLE]
         gone += [("ClusterRoleBinding", f"{_account('reader')}-{self.namespace}")]
         gone += [(kind, self.namespace) for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy")]
-        for kind, name in (*gone, ("Namespace", self.namespace)):
+        for kind, name in (*gone, *self._more, ("Namespace", self.namespace)):
             with contextlib.suppress(admin.Refused):
                 await self.admin.delete(kind, name, "", grace=0)
 
@@ -151,6 +152,37 @@ class Real(ground.Ground):
                 await self.rolled_out(each["kind"], each["metadata"]["name"])
 
     # --- what goes wrong
+
+    async def bind(self, role: str) -> None:
+        name = f"{role}-{self.namespace}"
+        rules = next(each["rules"] for each in _shipped() if _is_role(each, role))
+        api, everywhere = f"{_ROLES}/v1", role in ground.OF_NODES
+        account = {"kind": "ServiceAccount", "name": _account("writer"), "namespace": self.namespace}
+        await self._make({"apiVersion": api, "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules})
+        await self._make(
+            {
+                "apiVersion": api,
+                "kind": "ClusterRoleBinding" if everywhere else "RoleBinding",
+                "metadata": {"name": name},
+                "roleRef": {"apiGroup": _ROLES, "kind": "ClusterRole", "name": name},
+                "subjects": [account],
+            }
+        )
+
+        async def followed() -> bool:
+            asked = [(verb, plural) for rule in rules for plural in rule["resources"] for verb in rule["verbs"]]
+            return all([await self._may("writer", verb, plural) for verb, plural in asked])
+
+        await self.admin.until(followed, what=f"the writer has what {role} gives")
+
+    def haunt(self, node: str) -> None:
+        """No kubelet goes by this name."""
+
+    async def _make(self, obj: Object) -> None:
+        """What is in no namespace does not go with it."""
+        await self.admin.create(obj)
+        if not admin.KINDS[obj["kind"]].namespaced:
+            self._more.append((obj["kind"], obj["metadata"]["name"]))
 
     async def forbid(self, who: ground.Identity, verb: str, resource: str) -> None:
         self._rights[who] = [part for rule in self._rights[who] for part in _without(rule, verb, resource)]
@@ -304,6 +336,10 @@ def _shipped() -> Objects:
     return [each for each in yaml.safe_load_all(_RBAC.read_text()) if each is not None]
 
 
+def _is_role(obj: Object, name: str) -> bool:
+    return bool(obj["kind"] == "ClusterRole" and obj["metadata"]["name"] == name)
+
+
 def _without(rule: Object, verb: str, resource: str) -> Objects:
     """A rule as rules that say the same but for one right."""
     if resource not in rule["resources"] or verb not in rule["verbs"]:
@@ -333,9 +369,8 @@ def _write_kubeconfig(source: Path, target: Path, user: str, token: str) -> None
 
 def _is_write(event: Mapping[str, Any], namespace: str) -> bool:
     asked = event.get("objectRef") or {}
-    return (
-        event["stage"] in ("ResponseComplete", "Panic") and asked.get("namespace") == namespace and not _dry_run(event)
-    )
+    concerned = asked.get("namespace") == namespace or asked.get("resource") == "nodes"
+    return event["stage"] in ("ResponseComplete", "Panic") and concerned and not _dry_run(event)
 
 
 def _dry_run(event: Mapping[str, Any]) -> bool:

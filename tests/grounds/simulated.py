@@ -22,7 +22,6 @@ SPEED = 20.0
 WRITER, APPROVER = "writer", "approver"
 _RBAC = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
 _NOWHERE = "registry.invalid"
-_BEFORE = timedelta(seconds=2 * ground.OLD_ENOUGH)
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -90,13 +89,19 @@ class Simulated(ground.Ground):
         return f"{_NOWHERE}/{self.namespace}/app:v9"
 
     @contextlib.asynccontextmanager
-    async def earlier(self) -> AsyncIterator[None]:
+    async def earlier(self, seconds: float = ground.OLD_ENOUGH) -> AsyncIterator[None]:
         """The cluster's clock is behind meanwhile."""
-        self._behind = _BEFORE
+        self._behind = timedelta(seconds=2 * seconds)
         try:
             yield
         finally:
             self._behind = timedelta()
+
+    async def bind(self, role: str) -> None:
+        self.cluster.bind(WRITER, role, "" if role in ground.OF_NODES else self.namespace)
+
+    def haunt(self, node: str) -> None:
+        self.cluster.nodes.kubelets.cut_off.add(node)
 
     async def forbid(self, who: ground.Identity, verb: str, resource: str) -> None:
         self.cluster.forbid(who, verb, resource, self._place(resource))
@@ -153,12 +158,12 @@ class Simulated(ground.Ground):
 
     def _write(self, entry: Entry) -> ground.Write | None:
         target = parse_path(entry.path)
-        if target is None or target.namespace != self.namespace:
+        if target is None or (target.namespace != self.namespace and target.resource.plural != "nodes"):
             return None
         plural = f"{target.resource.plural}/{target.subresource}" if target.subresource else target.resource.plural
         made = entry.body if isinstance(entry.body, dict) and not target.name else {}
         name = target.name or str(made.get("metadata", {}).get("name", ""))
-        verb = _VERBS[entry.method] if target.name or entry.method != "DELETE" else "deletecollection"
+        verb = _VERBS.get(entry.method, "get") if target.name or entry.method != "DELETE" else "deletecollection"
         return ground.Write(verb, plural, name, entry.user, entry.status)
 
 

@@ -39,10 +39,12 @@ class MeddledWriter(writer.Writer):
 
     changes: list[Change]
 
-    async def apply(self, op: model.Operation, *, resource_version: str | None, dry_run: bool) -> model.Json:
+    async def apply(
+        self, op: model.Operation, *, resource_version: str | None, dry_run: bool, as_user: model.Identity | None
+    ) -> model.Json:
         if self.changes and not dry_run:
             self.changes.pop(0)()
-        return await super().apply(op, resource_version=resource_version, dry_run=dry_run)
+        return await super().apply(op, resource_version=resource_version, dry_run=dry_run, as_user=as_user)
 
 
 @dataclass

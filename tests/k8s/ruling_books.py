@@ -83,5 +83,15 @@ policies = st.builds(
     production=st.lists(places, max_size=2).map(tuple),
     freezes=st.lists(freezes, max_size=2).map(tuple),
     gitops=st.builds(policy.Gitops, argocd=stances, flux=stances, helm=stances),
+    autonomous=st.builds(
+        policy.Autonomous,
+        enabled=st.booleans(),
+        listed=st.lists(actions, max_size=2).map(tuple),
+        helped=st.integers(1, 4),
+        delay=st.sampled_from((timedelta(seconds=30), timedelta(minutes=2))),
+        per_workload_hour=st.integers(0, 3),
+        per_cluster_hour=st.integers(0, 5),
+        breaker=st.integers(1, 3),
+    ),
 )
 members = st.dictionaries(st.sampled_from(("S1", "S2", "C1")), st.frozensets(st.sampled_from(USERS)))

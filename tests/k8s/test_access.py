@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
 
-from k8s import access, catalogue, policy, policy_rules
+from k8s import access, catalogue, model, policy, policy_rules
 from k8s.client import rights
 from tests.k8s import raw
 from tests.k8s.actions import examples
 
-OPEN = policy.Policy()
+OPEN = policy.Policy(commands=examples.LISTED)
+"""All that there is, a command too."""
 NAMESPACES = ("payments", "shop", "kube-system", "x")
 CLUSTERS = ("prod-eu", "dev")
 
@@ -52,7 +53,8 @@ ALL = keys(access.roles(OPEN))
 def test_a_remedy_writes_as_it_says(name: str) -> None:
     example = examples.EXAMPLES[name]
     remedy = catalogue.REMEDIES[name]
-    (operation,) = catalogue.plan(example.action, example.target, raw.NOW).operations
+    operation, *then = catalogue.plan(example.action, example.target, raw.NOW).operations
+    assert {(each.verb, each.target.kind) for each in then} == set(remedy.also)
     body = operation.body if isinstance(operation.body, dict) else {}
     assert operation.verb == remedy.writes
     assert (body.get("kind", "") if operation.verb == "create" else "") == remedy.makes
@@ -69,7 +71,8 @@ def test_the_roles_of_one_action_alone_are_exactly_what_is_asked_for_it(name: st
         for each in (*rights.needed(example.action, plan.operations), *rights.refining(example.action))
     }
     kinds = (example.action.workload.kind,)
-    only = keys(access.roles(made(rule("allow", actions=(name,), kinds=kinds), default="deny")))
+    known = example.action.name if isinstance(example.action, model.Custom) else name
+    only = keys(access.roles(made(rule("allow", actions=(known,), kinds=kinds), default="deny")))
     written = {each.object for each in access.uses() if (each.action, each.kind) == (name, *kinds)}
     assert asked <= only
     if len(written) == 1:
@@ -99,7 +102,7 @@ def test_what_is_denied_everywhere_is_left_out_with_its_rights() -> None:
     found = access.roles(made(rule("deny", actions=("*cronjob", "*-job")), rule("deny", kinds=("Node",))))
     assert found.left_out == (
         *("suspend-cronjob", "resume-cronjob", "run-cronjob", "delete-job", "rerun-job"),
-        *("cordon", "uncordon", "remove-taint"),
+        *("cordon", "uncordon", "drain", "remove-taint"),
     )
     assert ("", "nodes", "get") in keys(found), "force-delete-pod looks at the node"
     assert ("", "nodes", "patch") not in keys(found)
@@ -171,7 +174,7 @@ def test_given_namespaces_give_no_right_on_nodes_but_to_look() -> None:
     found = access.roles(OPEN, namespaces=("shop",))
     assert named(found) == {("writer", "shop"), ("writer-nodes", "")}
     assert {each for each in keys(found) if each[1] == "nodes"} == {("", "nodes", "get")}
-    assert found.left_out == ("cordon", "uncordon", "remove-taint")
+    assert found.left_out == ("cordon", "uncordon", "drain", "remove-taint")
     reading = {(role.name, role.namespace) for role in found.roles if role.account == "reader"}
     assert reading == {("reader", ""), ("reader", "shop")}
     assert keys(found, "reader") == keys(access.roles(OPEN), "reader")
@@ -230,6 +233,7 @@ _rules = st.builds(
 _policies = st.builds(
     policy.Policy,
     protected_namespaces=st.lists(_some(("kube-*", "shop", "*")), max_size=1).map(tuple),
+    commands=_some(((), examples.LISTED)),
     rulesets=st.lists(
         st.builds(policy.Ruleset, rules=st.lists(_rules, max_size=3).map(tuple), default=_some(("ask", "deny"))),
         max_size=2,
@@ -249,14 +253,14 @@ _policies = st.builds(
 def test_whatever_the_policy_allows_can_be_done_with_its_roles(
     rules: policy.Policy, use: access.Use, namespace: str, cluster: str, labels: dict[str, str], told: bool
 ) -> None:
-    action, operation = access.sample(use, namespace)
+    action, operations = access.sample(use, namespace)
     space = action.workload.namespace
     written = {use.kind, use.object, catalogue.REMEDIES[use.action].makes} - {""}
     what = policy_rules.Deed(use.action, cluster, frozenset((space,)), use.kind, frozenset(written), (labels,))
     protected = bool(rules.protected_namespaces) and policy_rules.fits(rules.protected_namespaces, space)
-    if protected or policy_rules.ruling(rules, what).denials:
+    if protected or policy_rules.ruling(rules, what).denials or (use.action == "exec-command" and not rules.commands):
         return
-    needed = {(each.group, each.resource, each.verb) for each in rights.needed(action, (operation,))}
+    needed = {(each.group, each.resource, each.verb) for each in rights.needed(action, operations)}
     known = cluster if told else ""
     assert needed <= keys(access.roles(rules, cluster=known), namespace=namespace)
     if space:

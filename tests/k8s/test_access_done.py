@@ -14,12 +14,13 @@ import pytest
 
 from demo.cluster import api, programs, scenarios
 from demo.cluster.access import Binding, PolicyRule
-from k8s import access, guardrails, model, policy
+from k8s import access, catalogue, guardrails, model, policy
 from k8s.client import errors, rights
 from tests.k8s import executing
+from tests.k8s.actions import examples
 
 HOME = "payments"
-OPEN = policy.Policy()
+OPEN = policy.Policy(commands=examples.LISTED)
 NODE = "worker-1"
 MARK: model.Json = {"metadata": {"labels": {"touched": "yes"}}}
 FAILING = programs.fails("ERROR no such table", after=1.0)
@@ -66,9 +67,9 @@ class Bench:
     def has(self, bindings: list[Binding]) -> None:
         self.world.cluster.access.bindings["writer"] = bindings
 
-    def deed(self, use: access.Use) -> tuple[model.Action, model.Operation]:
+    def deed(self, use: access.Use) -> tuple[model.Action, tuple[model.Operation, ...]]:
         """On the objects that are there."""
-        action, operation = access.sample(use, HOME)
+        action, operations = access.sample(use, HOME)
         told: dict[str, Any] = {
             field: self.there[value.kind]
             for field in action.__struct_fields__
@@ -76,24 +77,42 @@ class Bench:
         }
         if hasattr(action, "node"):
             told["node"] = NODE
-        return msgspec.structs.replace(action, **told), _whole(operation, self.there[operation.target.kind])
+        for field in catalogue.REMEDIES[use.action].lists:
+            told[field] = tuple(self.there[each.kind] for each in getattr(action, field))
+        whole = tuple(_whole(each, self.there[each.target.kind]) for each in operations)
+        return msgspec.structs.replace(action, **told), whole
 
     async def refused(self, use: access.Use) -> bool:
         """Whether a right is missing for it: to read what it rests on, or to write."""
-        action, operation = self.deed(use)
+        action, operations = self.deed(use)
         try:
             await self.world.reader.read_target(action)
-            await self.world.writer.apply(operation, resource_version=None, dry_run=True)
+            if use.action == "exec-command":
+                return await self._may_not_run(operations[0])
+            for each in operations:
+                await self.world.writer.apply(each, resource_version=None, dry_run=True, as_user=None)
         except errors.Forbidden:
             return True
         except errors.Rejected:
             return False
         return False
 
+    async def _may_not_run(self, operation: model.Operation) -> bool:
+        """There is no dry run of a command, so `true` is run. That the right to create is asked for as well is of
+        Kubernetes 1.35, and this cluster is older: it is asked for here."""
+        ran = await self.world.writer.run(operation, as_user=None)
+        assert ran.code == 0
+        return not await self.world.reader.can_i("create", "pods/exec", HOME, group="")
+
     def asked(self) -> set[access.Key]:
         """The rights that were used since the journal was cleared."""
         found = set()
         for entry in self.world.cluster.journal:
+            if "/authorization.k8s.io/" in entry.path:
+                found.add(("", "pods/exec", "create"))
+                continue
+            if entry.path == "/api/v1":
+                continue  # discovery, which everyone has whom the server knows
             target = api.parse_path(entry.path)
             assert target is not None, entry.path
             verb = api.Request(entry.method, target, entry.query).verb
@@ -106,10 +125,15 @@ def _whole(operation: model.Operation, ref: model.ResourceRef) -> model.Operatio
     match operation.verb:
         case "patch":
             return model.Operation("patch", ref, "merge", MARK)
+        case "resize":
+            test: model.Json = {"op": "test", "path": "/metadata/uid", "value": ref.uid}
+            return model.Operation("resize", ref, "json", [test])
         case "scale":
             return model.Operation("scale", ref, None, {"spec": {"replicas": 2}})
         case "create":
             return model.Operation("create", ref, None, scenarios.job("another", HOME, "payments/export:v1"))
+        case "exec":
+            return model.Operation("exec", ref, None, {"container": "store", "command": ["true"], "seconds": 5})
         case verb:
             return model.Operation(verb, ref)
 
@@ -174,8 +198,8 @@ async def test_with_exactly_the_generated_roles_everything_can_be_done_and_no_ri
             continue
         bench.world.cluster.journal.clear()
         assert not await bench.refused(use), use
-        action, operation = bench.deed(use)
-        taken = (*rights.needed(action, (operation,)), *rights.refining(action))
+        action, operations = bench.deed(use)
+        taken = (*rights.needed(action, operations), *rights.refining(action))
         asked = bench.asked()
         assert asked == {(each.group, each.resource, each.verb) for each in taken}, use
         used |= asked
@@ -194,8 +218,8 @@ async def test_each_right_that_is_removed_breaks_exactly_its_actions(bench: Benc
     }
     alike: dict[frozenset[rights.Right], list[access.Use]] = {}
     for use in USES:
-        action, operation = bench.deed(use)
-        alike.setdefault(frozenset(rights.needed(action, (operation,))), []).append(use)
+        action, operations = bench.deed(use)
+        alike.setdefault(frozenset(rights.needed(action, operations)), []).append(use)
     for key, actions in said.items():
         bench.has(without(whole, key))
         broken: set[str] = set()

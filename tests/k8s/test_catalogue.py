@@ -165,7 +165,16 @@ def test_odd_objects_make_sentences_and_never_errors(path: list[str], odd: Any, 
 def _others(spoilt: Callable[[model.Json], model.Json]) -> Iterator[tuple[model.Action, model.Target]]:
     """Examples whose objects are all spoilt in the same way."""
     known = ("evict-pod", "force-delete-pod", "remove-finalizer", "set-autoscaler", "annotate-mute", "cordon")
-    more = ("suspend-cronjob", "resume-cronjob", "run-cronjob", "delete-job", "rerun-job", "remove-taint", "uncordon")
+    more = (
+        "suspend-cronjob",
+        "resume-cronjob",
+        "run-cronjob",
+        "delete-job",
+        "rerun-job",
+        "remove-taint",
+        "uncordon",
+        "drain",
+    )
     for example in map(examples.EXAMPLES.__getitem__, (*known, *more)):
         target = example.target
         obj, owner = (None if each is None else spoilt(each) for each in (target.object, target.owner))

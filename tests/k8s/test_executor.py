@@ -14,10 +14,12 @@ import pytest
 from demo.cluster import scenarios
 from demo.cluster.faults import Fault
 from k8s import executor, guardrails, model
+from k8s import policy as rulebook
 from k8s.client import connection, errors
 from tests.k8s import executing
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/payments/deployments/api"
+ALONE = guardrails.Policy(approvers=("U1",), autonomous=rulebook.Autonomous(enabled=True))
 
 
 @pytest.fixture
@@ -109,13 +111,13 @@ async def test_the_image_from_before_is_kept(world: executing.World) -> None:
 
 
 async def test_what_the_policy_alone_permits_is_done_in_autonomous_mode(world: executing.World) -> None:
-    made = await world.propose(scale(world), mode="autonomous")
+    made = await world.propose(scale(world), policy=ALONE, mode="autonomous")
     assert made.permit.approvers == (guardrails.BY_POLICY,)
     assert (await world.execute(made)).status == "succeeded"
 
 
 async def test_a_permit_of_the_policy_alone_does_not_hold_where_people_are_asked(world: executing.World) -> None:
-    made = await world.propose(scale(world), mode="autonomous")
+    made = await world.propose(scale(world), policy=ALONE, mode="autonomous")
     assert (await world.execute(made, mode="approve")).status == "refused"
     assert untouched(world)
 

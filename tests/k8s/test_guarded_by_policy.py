@@ -132,15 +132,18 @@ def test_the_tier_is_the_computed_one_with_its_reasons() -> None:
 
 
 def test_autonomy_ends_where_the_risk_is_raised_or_more_is_asked() -> None:
-    assert judged(UP, ASKED, mode="autonomous").approvals_needed == 0
-    production = msgspec.structs.replace(ASKED, production=(policy.Places(namespaces=("payments",)),))
+    alone = policy.Autonomous(enabled=True)
+    assert judged(UP, ASKED, mode="autonomous").approvals_needed == 1
+    assert judged(UP, msgspec.structs.replace(ASKED, autonomous=alone), mode="autonomous").approvals_needed == 0
+    production = msgspec.structs.replace(ASKED, autonomous=alone, production=(policy.Places(namespaces=("payments",)),))
     assert judged(UP, production, mode="autonomous").approvals_needed == 1
     for asked in ({"reason_required": True}, {"approvals": 2}):
-        verdict = judged(UP, tiered(**asked), mode="autonomous")
+        strict = msgspec.structs.replace(tiered(**asked), autonomous=alone)
+        verdict = judged(UP, strict, mode="autonomous")
         assert verdict.approvals_needed > 0
         lax = msgspec.structs.replace(verdict, approvals_needed=0, reason_required=False)
         with pytest.raises(guardrails.NotPermitted):
-            permitted(lax, tiered(**asked))
+            permitted(lax, strict)
 
 
 GROUPS = {"S1": frozenset({"U5", "U6"}), "C1": frozenset({"U7"})}

@@ -14,6 +14,8 @@ from k8s import policy as rulebook
 from tests.k8s import raw
 
 POLICY = guardrails.Policy(approvers=("U1", "U2"))
+ALONE = guardrails.Policy(approvers=("U1", "U2"), autonomous=rulebook.Autonomous(enabled=True))
+"""Where a watch may do something by itself, which the shipped policy switches off."""
 NOTHING_DONE = guardrails.History()
 UNDO = model.RolloutUndo(raw.API, 4)
 RESTART = model.RolloutRestart(raw.API)
@@ -407,7 +409,17 @@ def test_the_policy_alone_permits_only_what_is_low_risk_and_can_be_taken_back(
     target = target_for(action)
     if action == RESTART:
         assert catalogue.plan(action, target, raw.NOW).risk == "low"
-    assert judged(action, target, mode=mode).approvals_needed == needed
+    assert judged(action, target, policy=ALONE, mode=mode).approvals_needed == needed
+
+
+def test_the_shipped_policy_permits_nothing_alone() -> None:
+    verdict = judged(UP, mode="autonomous")
+    assert verdict.approvals_needed == 1
+    lax = msgspec.structs.replace(verdict, approvals_needed=0)
+    with pytest.raises(guardrails.NotPermitted, match="0 of 1"):
+        permitted(lax, approvers=())
+    by_policy = msgspec.structs.replace(permitted(verdict), approvers=(guardrails.BY_POLICY,))
+    assert "policy alone" in checked(by_policy, lax)
 
 
 def test_a_tier_of_two_needs_two_different_people() -> None:
@@ -496,12 +508,12 @@ def test_a_permit_is_refused_for_anything_else(more: dict[str, Any], said: str) 
 
 
 def test_a_permit_of_the_policy_alone_holds_only_while_nobody_need_be_asked() -> None:
-    verdict = judged(UP, mode="autonomous")
-    permit = permitted(verdict, approvers=())
+    verdict = judged(UP, policy=ALONE, mode="autonomous")
+    permit = permitted(verdict, ALONE, approvers=())
     assert permit.approvers == (guardrails.BY_POLICY,)
-    assert checked(permit, verdict) == ""
-    assert "policy alone" in checked(permit, judged(UP, mode="approve"))
-    assert "policy alone" in checked(permit, verdict, verdict=None)
+    assert checked(permit, verdict, policy=ALONE) == ""
+    assert "policy alone" in checked(permit, judged(UP, policy=ALONE, mode="approve"), policy=ALONE)
+    assert "policy alone" in checked(permit, verdict, policy=ALONE, verdict=None)
 
 
 @pytest.mark.parametrize(
@@ -541,6 +553,7 @@ policies = st.builds(
     max_replicas=st.integers(0, 10),
     max_scale_factor=st.sampled_from((0.0, 1.0, 4.0)),
     tiers=tiers,
+    autonomous=st.builds(rulebook.Autonomous, enabled=st.booleans()),
 )
 histories = st.lists(
     st.builds(done, st.sampled_from(ACTIONS), st.integers(-5, 90), st.sampled_from(("succeeded", "failed", "unknown"))),
@@ -578,6 +591,7 @@ def test_whatever_the_policy_a_denial_gives_no_permit_and_a_permit_has_people_wh
         assert len(set(people)) >= verdict.approvals_needed
     else:
         assert (mode, verdict.tier, verdict.approvals_needed) == ("autonomous", "low", 0)
+        assert policy.autonomous.enabled
     assert checked(permit, verdict, policy=policy) == ""
 
 
@@ -598,7 +612,9 @@ def test_the_hash_of_a_policy_changes_with_every_field_and_not_with_the_order_of
         "rulesets": (rulebook.Ruleset(default="deny"),),
         "production": (rulebook.Places(clusters=("prod-*",)),),
         "freezes": (rulebook.Freeze(name="night"),),
+        "autonomous": rulebook.Autonomous(enabled=True),
         "gitops": rulebook.Gitops(helm="refuse"),
+        "commands": (rulebook.Commands(entries=(rulebook.Command(name="look", line="ls"),)),),
     }
     assert set(changes) == set(guardrails.Policy.__struct_fields__)
     hashes = {msgspec.structs.replace(POLICY, **{field: value}).hash for field, value in changes.items()}

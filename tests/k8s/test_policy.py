@@ -84,6 +84,13 @@ def test_the_stricter_of_two_bounds_holds(one: policy.Policy, other: policy.Poli
         assert both.tiers.of(tier).reason_required >= each.tiers.of(tier).reason_required
         assert both.tiers.of(tier).self_approval <= each.tiers.of(tier).self_approval
         assert set(both.freezes) >= set(each.freezes)
+        assert both.autonomous.enabled <= each.autonomous.enabled
+        assert set(both.autonomous.listed) >= set(each.autonomous.listed)
+        assert both.autonomous.helped >= each.autonomous.helped
+        assert both.autonomous.delay >= each.autonomous.delay
+        assert both.autonomous.per_workload_hour <= each.autonomous.per_workload_hour
+        assert both.autonomous.per_cluster_hour <= each.autonomous.per_cluster_hour
+        assert both.autonomous.breaker <= each.autonomous.breaker
         for owner in ("Argo CD (application a)", "Flux (Kustomization a)", "Helm"):
             stances = ("warn", "advise", "refuse")
             assert stances.index(both.gitops.of(owner)) >= stances.index(each.gitops.of(owner))

@@ -1,5 +1,6 @@
 """Rules and freezes: a denial wins whatever the order, and what is not known fits a denial and never an allowance."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -244,3 +245,23 @@ def test_a_freeze_lets_the_last_action_be_taken_back_unless_it_says_otherwise() 
 
 def test_a_freeze_of_clusters_holds_where_the_cluster_is_not_known() -> None:
     assert frozen(freeze(clusters=("dev",)), cluster="") != []
+
+
+@pytest.mark.parametrize("requirement", ["team=db", "team!=db", "team", "!team", "team==db"])
+@pytest.mark.parametrize("within", [lambda marks: marks, lambda marks: {"spec": {"template": marks}}])
+def test_a_label_that_a_rule_goes_by_is_not_changed_by_an_action_of_somebodys_own(
+    requirement: str, within: Callable[[model.Json], model.Json]
+) -> None:
+    workload = model.ResourceRef("Deployment", "payments", "api", "u-1")
+    action = model.Custom(workload, "custom-x", ())
+    rules = held(rule(actions=("scale",), labels=(requirement,)))
+
+    def said(labels: model.Json) -> list[str]:
+        operation = model.Operation("patch", workload, "merge", within({"metadata": {"labels": labels}}))
+        return list(policy_rules.relabelled(rules, action, [operation]))
+
+    assert said({"team": "web"}) == said({"team": None, "x": "y"})
+    assert said({"team": None}) == [
+        "Label team decides which rules of the policy hold, so it is not changed from here."
+    ]
+    assert said({"app": "web"}) == []

@@ -79,8 +79,18 @@ def test_who_approves_is_told_with_each_circle() -> None:
     told = "of user U1 or user U2, who must also be among user U2, user group S1 or channel C1"
     assert f"Low risk: one person {told}." in lines(rules)
     assert "Low risk: one person of all in the Slack workspace." in lines(policy.Policy(approvers=("*",)))
-    assert "of nobody (no approvers are set" in lines(policy.Policy())
+    some = policy.Policy(tiers=policy.Tiers(low=policy.Tier(approvers=(both,))))
+    assert "High risk: 2 different people of nobody (no approvers are set" in lines(some)
     assert "of nobody" in lines(policy.Policy(approvers=policy.NOBODY))
+
+
+def test_that_nobody_may_approve_is_told_once_and_what_gitops_tools_have_in_common_too() -> None:
+    told = lines(policy.Policy())
+    assert told.count("no approvers are set") == 1
+    assert "Low risk: one person.\n" in told
+    assert "What Argo CD, Flux or Helm manages is changed with a warning that it will be put back." in told
+    other = lines(policy.Policy(gitops=policy.Gitops(argocd="refuse")))
+    assert "What Argo CD manages is not changed from here.\nWhat Flux or Helm manages is changed" in other
 
 
 def test_what_should_be_known_is_told() -> None:

@@ -1,9 +1,10 @@
 """What people do in the stories, and what they wait for: in Slack, of one parent message. On every cluster alike."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from bot.slack import ids
 from demo import slack
 from tests.stories import world as worlds
 
@@ -27,6 +28,45 @@ async def undo(world: worlds.World, parent: worlds.Message, user: str = slack.BE
     """Presses Undo as soon as it is offered."""
     await offered(world, parent, "wk:undo")
     return await world.slack.press(user, slack.ONCALL, parent["ts"], "wk:undo")
+
+
+async def asks_for(
+    world: worlds.World,
+    parent: worlds.Message,
+    action: str,
+    values: Mapping[str, str] | None = None,
+    user: str = slack.BEN,
+) -> slack.Seen:
+    """*Other action…*: picks this one of the catalogue, fills in its fields (by name; of a menu a part of what it says)
+    and proposes it. `.errors` is what the modal says, by field; "" is about the whole."""
+    await offered(world, parent, ids.OTHER)
+    seen = await world.slack.press(user, slack.ONCALL, parent["ts"], ids.OTHER)
+    view = await seen.modal(callback_id=ids.ASK_FORM)
+    await world.slack.press_view(user, view["id"], ids.ASK_ACTION, value=action)
+    filled = await world.eventually(lambda: _fields_shown(world, user, action), what=f"the fields of {action}")
+    entered = {
+        ids.ask_block(action, name): _entered(filled, action, name, text) for name, text in (values or {}).items()
+    }
+    sent: slack.Seen = await world.slack.submit_view(user, view["id"], entered)
+    sent.errors = {ids.ask_field(block, action): told for block, told in sent.errors.items()}
+    return sent
+
+
+def _fields_shown(world: worlds.World, user: str, action: str) -> worlds.Message | None:
+    """The modal as soon as it is about this action. One that says why not is an answer, too, and fails."""
+    view: worlds.Message | None = world.slack.view(user)
+    assert view is not None, "the modal was closed"
+    assert "Not possible now" not in worlds.text_of(view), worlds.text_of(view)
+    return (
+        view if view["callback_id"] == ids.ASK_FORM and ids.asked(view["private_metadata"]).action == action else None
+    )
+
+
+def _entered(view: worlds.Message, action: str, name: str, text: str) -> str:
+    """What is entered: of a menu the value of the one that shows this text."""
+    block = next(one for one in view["blocks"] if one["block_id"] == ids.ask_block(action, name))
+    options = block["element"].get("options", ())
+    return next((str(one["value"]) for one in options if text in one["text"]["text"]), text)
 
 
 async def sweep(world: worlds.World, user: str = slack.ANA) -> str:

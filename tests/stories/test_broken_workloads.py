@@ -61,15 +61,15 @@ def no_approval(world: worlds.World, parent: worlds.Message) -> None:
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
-async def test_what_the_kernel_kills_for_its_memory_is_told_with_its_limit_and_has_no_button_that_would_not_help(
+async def test_what_the_kernel_kills_for_its_memory_is_told_with_its_limit_and_more_is_proposed_and_not_done(
     ground: grounds.Ground, tell: worlds.Tell
 ) -> None:
     await ground.admin.apply(api(ground.container(behaviours.eats_memory(), memory_limit="32Mi"), replicas=1))
     world = await tell()
-    parent = await telling.told(world, f"{ground.namespace}/api")
-    shown = await telling.shows(world, parent, "out of memory", "used all of its memory limit of 32Mi", "Next step")
-    assert "raise the limit" in shown
-    no_approval(world, parent)
+    parent = await telling.proposed(world, f"{ground.namespace}/api")
+    await telling.shows(world, parent, "out of memory", "used all of its memory limit of 32Mi", "is not known")
+    await telling.shows(world, parent, "set resources deployment/api --containers=app --limits=memory=48Mi")
+    assert worlds.buttons(world.shown(parent))["wk:approve"]["text"]["text"] == "Approve: set memory limit 48Mi"
     await ground.untouched()
 
 

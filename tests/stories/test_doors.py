@@ -6,6 +6,7 @@ import json
 import re
 import time
 import urllib.parse
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -50,7 +51,9 @@ async def test_what_is_asked_of_watch_is_answered_to_the_asker_alone(begin: worl
 
     for nothing in ("", "help", "HELP"):
         told = await ask(world, nothing, "/watch now", "/watch show WK-12")
-        assert len(told.splitlines()) == 15
+        commands = [line for line in told.splitlines() if line.startswith("`/watch ")]
+        assert len(commands) == len(set(commands)) == 16
+        assert len(told.splitlines()) == len(commands) + 2, "a title, and what else there is on an incident"
     await ask(world, "staus", "`staus` is not known. Did you mean `/watch status")
     await ask(world, "xyzzy", "`xyzzy` is not known. Type `/watch help`.")
 
@@ -84,7 +87,7 @@ async def test_what_is_asked_of_watch_is_answered_to_the_asker_alone(begin: worl
     assert "search" not in await ask(world, f"audit WK-{number}", "incident:opened", "proposal:made", whole)
     mine = await ask(world, f"audit <@{slack.CHLOE}|chloe>", f"<@{slack.CHLOE}>", whole)
     assert "incident:opened" not in mine
-    await ask(world, "audit 24h", "incident:opened", whole)
+    await ask(world, "audit 24h", "incident:opened", f"audit:viewed · <@{slack.ANA}> · of <@{slack.CHLOE}>", whole)
     await ask(world, "audit yesterday", "no trail of `yesterday`", "`WK-12`", "`24h`")
 
     await ask(world, "report weekly", "Type `/watch report now`.")
@@ -172,6 +175,41 @@ async def test_watches_are_added_paused_resumed_and_removed_and_a_removed_one_st
     again = await world.start_bot()
     await ask(world, "list", "Nothing is being watched.")
     assert await probing.wrong(again) == {}
+
+
+async def test_modes_breakers_and_stops_come_through_every_door_and_only_from_approvers(
+    begin: worlds.Start, tmp_path: Path
+) -> None:
+    """The buttons are pressed by their values: what is shown in which state is told in `test_by_itself`."""
+    world = await begin([scenarios.crash_loop()])
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\nautonomous: {enabled: true, actions: [scale]}\n")
+    await world.start_bot(POLICY_FILE=str(policy))
+    parent = await world.proposed("payments/api")
+    only = "Only who may approve what is of low risk may make a watch autonomous."
+    await ask(world, "mode demo autonomous", only, f"<@{slack.ANA}>", user=slack.CHLOE)
+    await ask(world, "mode demo autonomous", "Watch `demo` is in mode autonomous now.", "Warning:")
+    await ask(world, "mode demo wild", "`observe`")
+    await ask(world, "breaker demo close", "Only approvers may close it.", user=slack.CHLOE)
+    await ask(world, "breaker demo close", "The breaker of watch `demo` is closed already")
+    await ask(world, "breaker demo", "it takes the watch's name and `close`")
+
+    watch = await world.value("SELECT id FROM watch")
+    row = await world.value("SELECT id || ':' || left(digest, 16) FROM proposal")
+    for action, value, told in (
+        ("wk:close-breaker", f"{watch}:-", "is closed already"),
+        ("wk:stop-alone", row, "belongs to nothing that was announced here"),
+        ("wk:stop", row, "Nothing of it has begun"),
+    ):
+        seen = await world.slack.forge(slack.CHLOE, slack.ONCALL, parent["ts"], action, value=value)
+        assert "Only approvers may" in worlds.text_of(await seen.ephemeral(within=15))
+        seen = await world.slack.forge(slack.BEN, slack.ONCALL, parent["ts"], action, value=value)
+        assert told in worlds.text_of(await seen.ephemeral(within=15))
+    refused = "SELECT count(*) FROM audit WHERE tag = 'press:refused' AND actor = '{}'"
+    assert await world.value(refused.format(slack.CHLOE)) == 5
+    assert await world.value(refused.format(slack.BEN)) == 3
+    assert await world.value("SELECT state FROM proposal") == "proposed"
+    assert world.cluster.journal.attempts == []
 
 
 async def test_app_home_shows_what_waits_and_its_buttons_work(begin: worlds.Start) -> None:

@@ -129,9 +129,9 @@ async def test_a_change_from_outside_makes_the_proposal_stale_and_it_says_what_m
 
 
 async def test_a_pod_that_nobody_can_mend_by_button_has_none_and_says_what_to_do(begin: worlds.Start) -> None:
-    world = await begin([scenarios.oom(), scenarios.unschedulable()])
+    world = await begin([scenarios.job_failed(), scenarios.unschedulable()])
     await world.start_bot()
-    for name in ("search/indexer", "batch/report-builder"):
+    for name in ("batch/ledger-export", "batch/report-builder"):
         parent = await world.parent(name)
         await world.diagnosed(parent)
         assert "wk:approve" not in worlds.buttons(world.shown(parent))

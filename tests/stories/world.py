@@ -100,8 +100,7 @@ class World:
         """A replica, connected unless told otherwise. `settings`: more of them, without their prefix."""
         number = len(self._bots)
         log = self._folder / f"bot-{number}.log"
-        given = self._settings | settings
-        environment = self._environment() | {f"WATCHKEEPER_{name}": value for name, value in given.items()}
+        environment = self.environment(**settings)
         with log.open("wb") as stream:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", "serve", env=environment, stdout=stream, stderr=stream
@@ -121,8 +120,14 @@ class World:
                 f"the bot is not connected within {READY * self.patience:g} s\n{self.tale()}"
             ) from None
 
+    def environment(self, **settings: str) -> dict[str, str]:
+        """What a bot of this world is started with. `settings`: more of them, without their prefix."""
+        given = self._settings | settings
+        return self._environment() | {f"WATCHKEEPER_{name}": value for name, value in given.items()}
+
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        passed = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR")
+        kept = {name: os.environ[name] for name in passed if name in os.environ}
         return kept | {
             "PYTHONWARNINGS": "default",
             "WATCHKEEPER_SLACK_API_URL": self.slack.api_url,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain import approvals, audit, cards, incidents, watches
+from bot.slack import ids
 from bot.slack.blocks import incident as incidents_
 from bot.slack.blocks import limits, messages, text, thread, wording
 from k8s import policy, policy_words
@@ -18,8 +19,9 @@ ROWS = 20
 
 def help_page(commands: Sequence[tuple[str, str]]) -> messages.Message:
     """`commands`: (what to type, what it does), in reading order."""
-    rows = [f"{text.code(typed)}  {text.prose(does, 160)}" for typed, does in commands]
-    return _listing("Watchkeeper: what you can ask", "*What you can ask*", rows, most=40)
+    rows = [f"{text.code(typed, 300)}  {text.prose(does, 160)}" for typed, does in commands]
+    below = "On an incident: *Edit…* changes what is proposed, *Other action…* proposes another of the catalogue."
+    return _listing("Watchkeeper: what you can ask", "*What you can ask*", rows, below=below, most=40)
 
 
 def said(own: str) -> messages.Message:
@@ -102,6 +104,7 @@ def waiting_line(card: cards.ProposalCard, open_: Sequence[incidents.Incident]) 
             f"*{name}* {text.prose(row.action.workload.short, 120)}",
             f"{'undo, ' if undo else ''}{what}",
             wording.quorum(card),
+            wording.announcement(card) if card.alone is not None and card.alone.open else "",
             f"expires {text.time_of_day(row.expires_at)}",
         )
     )
@@ -131,6 +134,7 @@ def watch_line(one: cards.WatchStatus) -> str:
             f"cluster {text.prose(watch.cluster, 80)}" if watch.cluster != watch.name else "",
             _namespaces(watch),
             f"mode {watch.mode}",
+            _breaker(one),
             text.code(str(watch.kinds), 160) if watch.kinds.named else "",
             f"<#{watch.channel}>" if _is_channel(watch.channel) else text.prose(watch.channel, 80),
             text.count(one.open_incidents, "open incident"),
@@ -138,6 +142,14 @@ def watch_line(one: cards.WatchStatus) -> str:
             _next(one),
         )
     )
+
+
+def _breaker(one: cards.WatchStatus) -> str:
+    if one.breaker is None or one.breaker.opened_at is None:
+        return ""
+    since = text.day_and_time(one.breaker.opened_at)
+    how = text.code(f"/watch breaker {one.watch.name} close")
+    return f"*breaker open* since {since} ({text.prose(one.breaker.why, 120)}; {how})"
 
 
 def _is_channel(channel: str) -> bool:
@@ -227,9 +239,12 @@ def _entry(entry: audit.Entry) -> str:
     event = entry.event
     about = "" if event.incident_id is None else f"WK-{event.incident_id}"
     shown = {key: value for key, value in sorted(event.data.items()) if value not in ("", None, [])}
+    whose = f"of {text.person(str(shown.pop('of')))}" if ids.is_user(str(shown.get("of"))) else ""
     hashes = text.dotted(f"{key} {str(shown.pop(key))[:_HASH]}" for key in _HASHES if _is_hash(shown.get(key)))
     data = ", ".join(f"{key} {_plain(value)}" for key, value in shown.items())
-    facts = text.dotted((text.prose(event.tag, 60), text.person(event.actor), about, text.prose(data, 120), hashes))
+    facts = text.dotted(
+        (text.prose(event.tag, 60), text.person(event.actor), about, whose, text.prose(data, 120), hashes)
+    )
     return f"{entry.seq}  {text.day_and_time(event.at)}  {facts}"
 
 

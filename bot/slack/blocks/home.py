@@ -55,6 +55,7 @@ def _one(card: cards.ProposalCard, open_: Sequence[incidents.Incident]) -> list[
     if row.kind == "undo":
         pressable = [buttons.undo_it(card)]
     else:
-        pressable = [buttons.approve(card), buttons.reject(card)]
+        stop = [buttons.stop_alone(card)] if buttons.announced(card) else []
+        pressable = [*stop, buttons.approve(card), buttons.reject(card)]
     facts = limits.context(text.dotted((incidents_.radius(row), f"{row.risk} risk")))
     return [limits.section(told), facts, *limits.actions(pressable)]

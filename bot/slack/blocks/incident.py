@@ -54,7 +54,8 @@ def notification(card: cards.IncidentCard) -> str:
     facts = ", ".join(fact for fact in (told, wording.readiness(incident), incident.cluster) if fact)
     asked = ""
     if incident.live and card.remedy is not None and card.remedy.proposal.state == "proposed":
-        asked = f". Waits for {_approval(card.remedy)}: {wording.what(card.remedy.proposal.action)}"
+        waits = "Will be done by itself" if buttons.announced(card.remedy) else f"Waits for {_approval(card.remedy)}"
+        asked = f". {waits}: {wording.what(card.remedy.proposal.action)}"
     return f"{wording.emoji(incident)} {incident.severity}{state} {facts}{asked}"
 
 
@@ -118,7 +119,8 @@ def _action(card: cards.IncidentCard) -> messages.Block:
         return _no_action(card)
     row = card.remedy.proposal
     if row.state == "proposed" and card.incident.live:
-        return limits.section(text.lines((f"*Proposed:* {text.prose(row.summary, 300)}", kubectl(row), _changes(row))))
+        told = f"*Proposed:* {text.prose(row.summary, 300)}", wording.announcement(card.remedy)
+        return limits.section(text.lines((*told, kubectl(row), _changes(row))))
     stands = wording.ending(card.remedy) if row.state != "proposed" else "not needed any more, nothing was done"
     parts = [
         f"{_capital(wording.what(row.action))}: {stands}",
@@ -132,7 +134,7 @@ def _action(card: cards.IncidentCard) -> messages.Block:
     return limits.section(text.lines(parts))
 
 
-_NEEDS_A_PERSON = frozenset({"not-verified", "worse", "failed", "refused", "unknown", "rejected"})
+_NEEDS_A_PERSON = frozenset({"not-verified", "worse", "failed", "refused", "stopped", "unknown", "rejected"})
 
 
 def _no_action(card: cards.IncidentCard) -> messages.Block:
@@ -280,7 +282,7 @@ def _memory(card: cards.IncidentCard) -> str:
         for one in card.history[-3:]
     )
     told = text.dotted((times, f"last time: {before}" if before else "", f"tried before: {tried}" if tried else ""))
-    return text.lines((told, _remedies(card), _also(card)))
+    return text.lines((_capital(told), _remedies(card), _also(card)))
 
 
 def _remedies(card: cards.IncidentCard) -> str:

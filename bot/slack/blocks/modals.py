@@ -91,31 +91,40 @@ def _why(label: str, hint: str) -> messages.Block:
         "max_length": REASON,
         "focus_on_load": True,
     }
-    return _input(ids.REASON_BLOCK, label, element, hint)
+    return labelled(ids.REASON_BLOCK, label, element, hint)
 
 
 def _field(field: edits.Field, *, first: bool) -> messages.Block:
-    element: messages.Block = {"action_id": ids.EDIT_INPUT, "focus_on_load": first}
+    return entry(field, ids.edit_block(field.name), ids.EDIT_INPUT, first=first)
+
+
+def entry(field: edits.Field, block_id: str, action_id: str, *, first: bool = False) -> messages.Block:
+    """The input of one parameter, with what is proposed in it."""
+    element: messages.Block = {"action_id": action_id, "focus_on_load": first}
     match field.kind:
         case "number":
             element |= {"type": "number_input", "is_decimal_allowed": False, "min_value": "0"}
         case "text":
             element |= {"type": "plain_text_input", "max_length": 40}
         case _:
-            options = [_option(choice) for choice in field.choices[:OPTIONS]]
+            options = [option(choice) for choice in field.choices[:OPTIONS]]
             element |= {"type": "static_select", "options": options}
             chosen = next((option for option in options if option["value"] == field.value), None)
             element |= {} if chosen is None else {"initial_option": chosen}
     if field.kind != "choice" and field.value:
         element["initial_value"] = field.value
-    return _input(ids.edit_block(field.name), field.label, element, field.hint, optional=field.optional)
+    return labelled(block_id, field.label, element, field.hint, optional=field.optional)
 
 
-def _option(choice: edits.Choice) -> messages.Block:
+def option(choice: edits.Choice) -> messages.Block:
+    """One of a menu; `value` has at most 75 characters."""
     return {"text": {"type": "plain_text", "text": text.plain(choice.label, 75), "emoji": False}, "value": choice.value}
 
 
-def _input(block_id: str, label: str, element: messages.Block, hint: str, *, optional: bool = False) -> messages.Block:
+def labelled(
+    block_id: str, label: str, element: messages.Block, hint: str = "", *, optional: bool = False
+) -> messages.Block:
+    """An input block. `label` and `hint` are raw."""
     made: messages.Block = {
         "type": "input",
         "block_id": block_id,

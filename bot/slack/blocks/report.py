@@ -5,7 +5,7 @@ from bot.slack.blocks import answers, limits, messages, text
 
 _ACTIONS = (
     *("approved", "verified", "not-verified", "worse", "undone", "rejected", "expired", "superseded", "stale"),
-    *("already-fixed", "refused", "failed", "unknown"),
+    *("already-fixed", "refused", "failed", "stopped", "unknown"),
 )
 
 

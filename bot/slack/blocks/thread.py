@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bot.domain import cards, diagnoses, proposals
+from bot.slack.blocks import buttons, limits, messages, text, wording
 from bot.slack.blocks import incident as incidents_
-from bot.slack.blocks import limits, messages, text, wording
 
+PRINTED = 30
+"""Last lines of what a command printed."""
 LINES = 12
 """Of one piece of evidence; a phone shows about as many."""
 DIFF_LINES = 60
@@ -97,7 +99,20 @@ def progress(card: cards.IncidentCard) -> messages.Message:
     if card.remedy is not None and card.remedy.proposal.state in {"proposed", *proposals.RUNNING}:
         rest = _rest(card.remedy.proposal)
         blocks += [limits.section(rest)] if rest else []
+    if printed := _printed(card):
+        blocks.append(limits.section(printed))
     return limits.message(f"{card.incident.name}: {now(card)}", blocks)
+
+
+def _printed(card: cards.IncidentCard) -> str:
+    """The end of what the last command that was run in a container printed; empty where none was."""
+    for one in (card.remedy, *reversed(card.history)):
+        ended = None if one is None else wording.outcome(one)
+        if one is not None and ended is not None and ended.output:
+            lines = ended.output.splitlines()[-PRINTED:]
+            title = text.prose(wording.what(one.proposal.action))
+            return f"*What it printed* ({title}):\n{text.block(lines, most=PRINTED, width=200, limit=2600)}"
+    return ""
 
 
 def now(card: cards.IncidentCard) -> str:
@@ -146,17 +161,36 @@ def _life(card: cards.ProposalCard) -> Iterator[tuple[datetime, str]]:
         waiting = number == len(card.approvals) < row.approvals and row.state == "proposed"
         more = f"; {wording.waiting_for(card)}" if waiting else ""
         yield one.at, f"*Approved* by {text.person(one.user)}{of}{reason}{more}"
+    yield from _alone(card, text.prose(name))
     if execution is not None and execution.started_at is not None:
-        yield execution.started_at, f"*{_begun(row.state)}*: {text.prose(name)}"
+        far = wording.under_way(card) if row.state == "executing" else ""
+        yield execution.started_at, f"*{_begun(row.state)}*: {far or text.prose(name)}"
     if row.state not in {"proposed", "approved", "executing", "superseded", "undone"}:
         yield _end_of(card), wording.ending(card, who=False)
-    if row.state in {"verified", "not-verified", "worse"} and (none := wording.undo_refused(card)):
+    if row.state in {"verified", "not-verified", "worse", "stopped"} and (none := wording.undo_refused(card)):
         yield _end_of(card), none
     if card.verification is not None and card.verification.came_back_at is not None:
         yield card.verification.came_back_at, _back(card.verification, text.prose(name))
     if row.state == "undone" and card.verification is not None:
         found = _FOUND.get(card.verification.status, "Not verified")
         yield _end_of(card), f"*{found}*: {wording.check(card)}; undone later"
+
+
+def _alone(card: cards.ProposalCard, name: str) -> Iterator[tuple[datetime, str]]:
+    """What was announced, and what became of that."""
+    one = card.alone
+    if one is None:
+        return
+    still = f"; {wording.announcement(card)}" if one.open and card.proposal.state == "proposed" else ""
+    yield one.announced_at, f"*Announced*: {name}, {text.prose(one.rule, 200)}{still}"
+    if one.moved_at is None:
+        return
+    if one.state == "started":
+        yield one.moved_at, f"*Done by itself* under this rule: {text.prose(one.rule, 200)}"
+    elif one.state == "stopped":
+        yield one.moved_at, f"*Stopped* by {text.person(one.by)}: it is not done by itself any more"
+    else:
+        yield one.moved_at, f"*Not done by itself*: {text.prose(one.why, 300)}"
 
 
 def _back(found: proposals.Verification, name: str) -> str:
@@ -169,7 +203,7 @@ def _begun(state: proposals.State) -> str:
     """What became of an execution, in a word: one that wrote nothing has not executed anything."""
     if state == "executing":
         return "Executing"
-    return "Begun" if state in {"stale", "already-fixed", "refused", "failed"} else "Executed"
+    return "Begun" if state in {"stale", "already-fixed", "refused", "failed", "stopped"} else "Executed"
 
 
 def _proposed(row: proposals.Proposal, name: str) -> str:
@@ -213,6 +247,8 @@ def worse(card: cards.IncidentCard) -> messages.Message:
         words = "What was done made it worse; it was taken back since."
         return limits.message(f"{card.incident.name}: it was worse for a while", [limits.section(words)])
     people = " ".join(dict.fromkeys(text.person(one.user) for one in done.approvals))
+    if not people and wording.by_itself(done):  # nobody approved it: then those are called who may decide on Undo
+        people = text.people([one for one in card.approvers if one != incidents_.ANYONE])
     what = text.prose(wording.what(done.proposal.action))
     offered = done is card.remedy and card.undo is not None and card.undo.proposal.state == "proposed"
     way = "*Undo* is on offer in the message above" if offered else wording.undo_refused(done)
@@ -225,6 +261,29 @@ def worse(card: cards.IncidentCard) -> messages.Message:
 
 def _harmful(one: cards.ProposalCard | None) -> bool:
     return one is not None and one.verification is not None and one.verification.status == "worse"
+
+
+# --- breaker ----------------------------------------------------------------------------------------------------------
+
+
+def breaker(card: cards.IncidentCard) -> messages.Message:
+    """A message of its own in the channel: nothing is done by itself any more, why, and how that ends."""
+    found, name = card.breaker, text.bold(card.watch_name, 80)
+    if found is None or not found.open or found.incident_id != card.incident.id or found.opened_at is None:
+        by = "" if found is None or not found.closed_by else f" by {text.person(found.closed_by)}"
+        at = "" if found is None or found.closed_at is None else f" {text.time_of_day(found.closed_at)}"
+        words = f"The breaker of watch {name}, which {card.incident.name} opened, was closed{by}{at}"
+        return limits.message(f"The breaker of watch {card.watch_name} was closed", [limits.section(words)])
+    told = (
+        f"*The breaker of watch* {name} *is open:* nothing is done by itself any more\n"
+        f"{text.count(found.bad, 'bad end')} in a row, the last one: {text.prose(found.why, 200)}. Since "
+        f"{text.day_and_time(found.opened_at)}. Everything waits for people until an approver closes it"
+    )
+    pressable = limits.actions([buttons.close_breaker(found.watch_id, card.watch_name)])
+    return limits.message(
+        f"The breaker of watch {card.watch_name} is open: nothing is done by itself any more",
+        [limits.section(told), *pressable],
+    )
 
 
 # --- recovery ---------------------------------------------------------------------------------------------------------

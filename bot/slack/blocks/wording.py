@@ -159,6 +159,8 @@ def what(action: model.Action) -> str:
             return f"set image {action.image.rpartition('/')[2][:_SHORT_NAME]}"
         case model.SetResources():
             return f"set {_amounts(action)}"
+        case model.ResizePod():
+            return f"resize the pod: {_amounts(action)}"
         case model.SetEnv():
             return f"set {action.variable[:_SHORT_NAME]}"
         case model.UnsetEnv():
@@ -185,15 +187,23 @@ def what(action: model.Action) -> str:
             return "cordon the node"
         case model.Uncordon():
             return "uncordon the node"
+        case model.Drain():
+            return f"drain the node ({text.count(len(action.pods), 'pod')})"
         case model.RemoveTaint():
             return f"remove taint {action.key[:_SHORT_NAME]}"
         case model.AnnotateMute():
             return f"mute {', '.join(action.failures)[:_SHORT_NAME]}" if action.failures else "lift the mute"
+        case model.RestartOnNode():
+            return f"restart on node {action.node[:_SHORT_NAME]}"
+        case model.ExecCommand():
+            return f"run command {action.command[:_SHORT_NAME]}"
+        case model.Custom():
+            return action.name.removeprefix("custom-").replace("-", " ")[:_SHORT_NAME]
         case _:
             assert_never(action)
 
 
-def _amounts(action: model.SetResources) -> str:
+def _amounts(action: model.SetResources | model.ResizePod) -> str:
     fields = ("cpu_request", "memory_request", "cpu_limit", "memory_limit")
     named = {field.replace("_", " "): getattr(action, field) for field in fields if getattr(action, field)}
     one = len(named) == 1
@@ -227,6 +237,7 @@ ENDS: dict[proposals.State, str] = {
     "already-fixed": "already fixed",
     "refused": "refused",
     "failed": "failed",
+    "stopped": "stopped half-way",
     "unknown": "outcome unknown",
 }
 """Each state of a proposal in a few words."""
@@ -237,6 +248,7 @@ _DEEDS = {
     "rollout-undo": "rollback",
     "delete-pod": "deleting a pod",
     "evict-pod": "evicting a pod",
+    "resize-pod": "resizing a pod",
     "scale": "scaling",
 }
 
@@ -254,18 +266,49 @@ def remembered(found: memory.Record) -> str:
 
 
 def undo_refused(card: cards.ProposalCard) -> str:
-    """Rendered: why there is no way back; empty where there is one, or none is needed."""
-    found = card.verification
-    if found is None or not found.no_undo:
+    """Rendered: why there is no way back; empty where there is one, or none is needed. Of what helped and cannot be
+    taken back, its own words: whoever looks for the button finds them."""
+    row, found = card.proposal, card.verification
+    if found is None:
         return ""
-    return f"*No Undo* is on offer: {text.prose(found.no_undo, 300)}"
+    final = row.state == "verified" and row.kind == "remedy" and row.inverse is None
+    why = found.no_undo or (row.irreversible if final else "")
+    return f"*No Undo* is on offer: {text.prose(why, 300)}" if why else ""
+
+
+def by_itself(card: cards.ProposalCard) -> str:
+    """Rendered: `done by itself: scale helped each of the last 3 times here`; empty where people decided."""
+    if card.alone is None or card.alone.state != "started":
+        return ""
+    return f"done by itself: {text.prose(card.alone.rule, 200)}"
+
+
+def announcement(card: cards.ProposalCard) -> str:
+    """Rendered: when it will be done by itself; or that it will not be any more, and why. Empty where it never was to
+    be, and once it was decided on."""
+    one = card.alone
+    if one is None or card.proposal.state != "proposed":
+        return ""
+    match one.state:
+        case "waiting":
+            return f"*Will be done by itself* {text.duration(one.delay)} after this is shown, unless somebody stops it"
+        case "counting" if one.at is not None:
+            return f"*Will be done by itself* at {text.seconds_of_day(one.at)} unless somebody stops it"
+        case "counting" | "starting":
+            return "*Is done by itself now*"
+        case "stopped":
+            return f"*Stopped* by {text.person(one.by)}: it waits for an approval"
+        case "dropped":
+            return f"*Not done by itself:* {text.prose(one.why, 300)} It waits for an approval"
+        case _:
+            return ""
 
 
 def approved_by(card: cards.ProposalCard) -> str:
-    """Rendered: `approved by @a and @b 03:14`, with the last one's time; by the policy where nobody did."""
+    """Rendered: `approved by @a and @b 03:14`, with the last one's time; by which rule where nobody did."""
     made = card.approvals
     if not made:
-        return "approved by the policy"
+        return by_itself(card) or "approved by the policy"
     return f"approved by {_people(made)} {text.time_of_day(made[-1].at)}"
 
 
@@ -325,6 +368,21 @@ def check(card: cards.ProposalCard, limit: int = 300) -> str:
     return "" if found is None else text.prose(found.reason or found.progress, limit)
 
 
+def under_way(card: cards.ProposalCard) -> str:
+    """Rendered: how far one in steps is: `Draining node-1: 4 of 12 pods moved, waiting for …`; empty for any other."""
+    execution = card.execution
+    if execution is None or execution.progress is None:
+        return ""
+    made = execution.progress
+    waiting = f", waiting for {text.prose(made.waiting, 200)}" if made.waiting else ""
+    stop = f"; {text.person(execution.stop_by)} asked it to stop" if execution.stop_by else ""
+    name = text.prose(card.proposal.action.workload.short, 120)
+    return f"Draining {name}: {made.done} of {text.count(made.total, 'pod')} moved{waiting}{stop}"
+
+
+_NOT_WRITTEN = "*Failed*, nothing was written"
+
+
 def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
     """Rendered: how a proposal ended or where it stands, why, and (where wanted) by whom it was approved."""
     row = card.proposal
@@ -335,7 +393,7 @@ def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
         case "approved":
             return _said("*Approved*, starts now", by)
         case "executing":
-            return _said("*Executing*", by)
+            return _said("*Executing*", under_way(card), by)
         case "succeeded":
             return _said("*Done, being verified*", check(card) or "waits for the rollout", by)
         case "verified":
@@ -361,7 +419,17 @@ def ending(card: cards.ProposalCard, *, who: bool = True) -> str:
         case "refused":
             return _said("*Refused*, nothing was done", detail(card, REFUSAL), by)
         case "failed":
-            return _said("*Failed*, nothing was written", detail(card, REFUSAL), by)
+            ended = outcome(card)
+            words = "*Failed*, though it was run" if ended is not None and ended.written else _NOT_WRITTEN
+            return _said(words, detail(card, REFUSAL), by)
+        case "stopped":
+            by_whom = (
+                "" if card.execution is None or not card.execution.stop_by else text.person(card.execution.stop_by)
+            )
+            told = f"*Stopped* by {by_whom}" if by_whom else "*Stopped*"
+            ended_so = detail(card, REFUSAL)
+            ended_so = ended_so.removeprefix("A person stopped it. ") if by_whom else ended_so
+            return _said(told, ended_so, check(card), by)
         case "unknown":
             return _said("*Outcome unknown*", detail(card) or "the write was sent and its answer never came", by)
         case _:

@@ -1,4 +1,4 @@
-"""The Job controller: pods until enough succeed or too many fail, and the CronJob list of active Jobs.
+"""The Job controller: pods until enough succeed or too many fail, and what a CronJob notes of its own.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/ (pod back-off 10 s, doubled up to 10 min; the
 conditions FailureTarget and SuccessCriteriaMet come first, Failed and Complete when no pod is left since 1.31).
@@ -30,7 +30,7 @@ from demo.cluster.registry import Registry
 from demo.cluster.resources import BY_PLURAL
 from demo.cluster.store import Change
 
-JOBS = BY_PLURAL["jobs"]
+JOBS, CRONJOBS = BY_PLURAL["jobs"], BY_PLURAL["cronjobs"]
 TRACKING = "batch.kubernetes.io/job-tracking"
 FIRST_BACKOFF = 10.0
 MAX_BACKOFF = 600.0
@@ -164,6 +164,17 @@ class Jobs:
         else:
             status["completionTime"] = now
             self._control.event(JOBS, job, "Completed", "Job completed")
+            self._tell_cronjob(job, now)
+
+    def _tell_cronjob(self, job: Object, now: str) -> None:
+        """Its CronJob notes the success, of a Job that somebody made of it by hand too."""
+        owner = controller_of(job)
+        if owner is None or owner["kind"] != "CronJob":
+            return
+        found = self.registry.store.find("cronjobs", namespace_of(job), owner["name"])
+        if found is not None and uid_of(found) == owner["uid"]:
+            status = {**(found.get("status") or {}), "lastSuccessfulTime": now}
+            self.registry.update_status(CRONJOBS, found, status)
 
     def _terminating(self, job: Object) -> int:
         pods = self.registry.store.owned("pods", uid_of(job))

@@ -6,6 +6,7 @@ https://github.com/kubernetes/apiserver/blob/v0.34.4/pkg/util/proxy/streamtransl
 https://github.com/kubernetes/kubelet/blob/v0.34.4/pkg/cri/streaming/remotecommand/websocket.go .
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,8 +90,9 @@ async def _answer(http: web.Request, protocol: str, options: Options, outcome: R
     await socket.prepare(http)
     first = STDOUT if options.stdout else STDERR if options.stderr else ERROR
     await socket.send_bytes(bytes([first]))
-    status = outcome.status() if isinstance(outcome, ApiError) else _status(outcome, options.command)
+    status = outcome.status() if isinstance(outcome, ApiError) else _status(outcome, options.command, protocol)
     if isinstance(outcome, Result):
+        await asyncio.sleep(outcome.seconds)
         for channel, text in _output(outcome, options):
             await socket.send_bytes(bytes([channel]) + text.encode())
     await socket.send_bytes(bytes([ERROR]) + msgspec.json.encode(status))
@@ -106,11 +108,14 @@ def _output(result: Result, options: Options) -> list[tuple[int, str]]:
     return [(channel, text) for channel, text, wanted in pairs if text and wanted]
 
 
-def _status(result: Result, command: Sequence[str]) -> Object:
+def _status(result: Result, command: Sequence[str], protocol: str) -> Object:
+    """By v4 in the words of the kubelet; by v5 in those of the API server, which hears it from the kubelet."""
     if not result.code:
         return {"metadata": {}, "status": "Success"}
     code = int(result.code)
-    text = f"error executing command [{' '.join(command)}], exit code {code}"
+    text = f"command terminated with exit code {code}"
+    if protocol == V4:
+        text = f"error executing command [{' '.join(command)}], exit code {code}"
     return {
         "metadata": {},
         "status": "Failure",

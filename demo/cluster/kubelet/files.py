@@ -17,6 +17,8 @@ class Result:
     code: int = 0
     stdout: str = ""
     stderr: str = ""
+    seconds: float = 0.0
+    """How long it takes, which only an exec waits for."""
 
 
 class NoBinaryError(Exception):
@@ -84,6 +86,8 @@ _COMMANDS: dict[str, Callable[[FileSystem, list[str]], Result]] = {
     "rm": FileSystem.rm,
     "ls": FileSystem.ls,
     "test": FileSystem.test,
+    "echo": lambda _, words: Result(stdout=" ".join(words) + "\n"),
+    "sleep": lambda _, words: Result(seconds=float(words[0])),
     "true": lambda _, __: Result(),
     "false": lambda _, __: Result(1),
 }

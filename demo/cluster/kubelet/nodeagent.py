@@ -68,6 +68,7 @@ class NodeAgent:
                 return
             worker = self.workers[uid_of(pod)] = PodWorker(self, pod)
             worker.begin()
+        worker.resizes.look(pod)
         if is_deleting(pod):
             worker.stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 

@@ -41,6 +41,8 @@ class Container:
     pull_backoff: float = 0.0
     pulled_at: float = 0.0
     pull_error: str = ""
+    allocated: Object | None = None
+    """The resources that its node has set aside for it, where it was resized since it was made."""
     busy: bool = False
     """A start or a pull is under way."""
     files: FileSystem = field(default_factory=FileSystem)
@@ -96,8 +98,9 @@ class Container:
         resources = self.spec.get("resources") or {}
         if self.container_id and resources:
             status["resources"] = clone(resources)
-            if resources.get("requests"):
-                status["allocatedResources"] = clone(resources["requests"])
+            allocated = resources if self.allocated is None else self.allocated
+            if allocated.get("requests"):
+                status["allocatedResources"] = clone(allocated["requests"])
         if mounts := self.spec.get("volumeMounts"):
             status["volumeMounts"] = [_mounted(each) for each in mounts]
         return status

@@ -12,6 +12,7 @@ from demo.cluster.images import Image, Launch, PullError, Run
 from demo.cluster.kubelet import config
 from demo.cluster.kubelet.files import FileSystem
 from demo.cluster.kubelet.probes import Probes
+from demo.cluster.kubelet.resizing import Resizes
 from demo.cluster.kubelet.status import CREATING, INITIALIZING, Container, conditions, phase
 from demo.cluster.objects import (
     Object,
@@ -55,6 +56,7 @@ class PodWorker:
         self.init = [Container(each, init=True, state=clone(waiting)) for each in spec.get("initContainers") or []]
         self.main = [Container(each, state=clone(waiting)) for each in spec["containers"]]
         self.probes = Probes(self)
+        self.resizes = Resizes(self)
         self.sandbox = False
         self.stopping = False
         self.finished = False
@@ -380,6 +382,7 @@ class PodWorker:
             sandbox=self.sandbox and not self.finished,
             generation=current["metadata"].get("generation", 1),
         )
+        status["conditions"] = self.resizes.shown(status["conditions"])
         status["observedGeneration"] = current["metadata"].get("generation", 1)
         address = self.agent.host_ip(self.node)
         status |= {"hostIP": address, "hostIPs": [{"ip": address}], "startTime": self.started}

@@ -49,8 +49,8 @@ def test_what_crashed_while_executing_is_never_executed_again() -> None:
 
 def test_running_is_what_a_person_agreed_to_and_what_has_not_ended() -> None:
     assert reachable("approved") - proposals.RUNNING == {
-        "stale", "already-fixed", "refused", "failed", "unknown", "verified", "not-verified", "worse",
-        "undone",
+        "stale", "already-fixed", "refused", "failed", "stopped", "unknown", "verified", "not-verified",
+        "worse", "undone",
     }  # fmt: skip
     assert "proposed" not in proposals.RUNNING
 

@@ -222,6 +222,8 @@ async def test_who_looked_at_the_trail_is_in_the_trail_and_not_on_the_page_itsel
     await bot.pipeline.audit_page("", worlds.CHLOE)
     (newest, *_) = (await bot.pipeline.audit_page(f"<@{worlds.CHLOE}>", worlds.ANA)).entries
     assert (newest.event.tag, newest.event.chain, newest.event.data["of"]) == ("audit:viewed", "-", "24h")
+    (newest, *_) = (await bot.pipeline.audit_page(f"<@{worlds.ANA}|ana>", worlds.CHLOE)).entries
+    assert newest.event.data["of"] == worlds.CHLOE, "the id alone, without Slack's markup"
 
 
 # --- watches --------------------------------------------------------------------------------------------------------

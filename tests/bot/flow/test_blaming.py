@@ -153,10 +153,11 @@ def test_a_cordon_is_named_and_changes_no_advice() -> None:
     )
 
 
-def test_of_a_stateful_set_no_undo_is_spoken_of_as_missing() -> None:
-    subject = model.ResourceRef("StatefulSet", "payments", "db", "uid-db")
+@pytest.mark.parametrize(("kind", "told"), [("StatefulSet", True), ("DaemonSet", True), ("ReplicaSet", False)])
+def test_that_there_is_no_undo_is_said_of_workloads_with_revisions_alone(kind: str, told: bool) -> None:
+    subject = model.ResourceRef(kind, "payments", "db", "uid-db")
     shown = d.problem("CrashLoopBackOff", subject=subject, facts={"exit_code": "1"})
     found = diagnose(shown, sources=ROLLED, facts=d.rolled_out("image: db:1 → db:2", healthy=""))
     assert "It began with revision 4" in found.cause
-    assert "healthy" not in found.next_step
+    assert ("No earlier revision is known to have been healthy." in found.next_step) == told
     assert found.candidates == ()

@@ -213,6 +213,9 @@ class Prepared:
     async def target(self, cluster: str, action: model.Action) -> model.Target:
         raise AssertionError("no action is worked out here")
 
+    async def around(self, cluster: str, subject: model.ResourceRef) -> model.Target:
+        raise AssertionError("nothing is asked for here")
+
     async def names(self, cluster: str, kind: str, namespace: str = "") -> list[str]:
         return []
 

@@ -474,7 +474,9 @@ async def test_one_look_finds_diagnoses_and_works_out_without_writing_or_storing
     assert api.evidence
     (remedy,) = api.remedies
     assert remedy.plan.kubectl.endswith("--to-revision=1")
-    assert named["search/indexer"].remedies == ()
+    (more,) = named["search/indexer"].remedies
+    assert more.plan.kubectl.endswith("set resources deployment/indexer --containers=indexer --limits=memory=384Mi")
+    assert named["batch/report-builder"].remedies == ()
     assert world.cluster.journal.attempts == []
     assert world.cluster.journal.dry_runs == []
 

@@ -4,7 +4,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain import approvals, audit, cards, diagnoses, edits, incidents, memory, proposals, watches
+from bot.domain import (
+    approvals,
+    audit,
+    autonomy,
+    cards,
+    choices,
+    diagnoses,
+    edits,
+    incidents,
+    memory,
+    proposals,
+    watches,
+)
 from k8s import model, policy
 
 AT = datetime(2026, 11, 21, 3, 12, tzinfo=UTC)
@@ -44,6 +56,18 @@ POLICY = policy.Policy(
     ),
     gitops=policy.Gitops(argocd="advise", flux="refuse"),
 )  # fmt: skip
+
+
+MENU = choices.Menu(
+    API,
+    (
+        choices.Option("rollout-pause", "Pause the rollout", "low"),
+        choices.Option("scale", "Scale", "low"),
+        choices.Option("delete-pod", "Delete a pod", "medium"),
+        choices.Option("rollout-undo", "Roll back to a revision", "medium"),
+        choices.Option("force-delete-pod", "Force-delete a stuck pod", "high"),
+    ),
+)
 
 
 def minutes(number: float) -> datetime:
@@ -169,6 +193,7 @@ def card_of(state: proposals.State) -> cards.ProposalCard:
         "already-fixed": model.Outcome("already-fixed", "revision 3's template is in place already"),
         "refused": model.Outcome("refused", "cooldown: the same action ran 2 min ago"),
         "failed": model.Outcome("failed", 'admission webhook "policy.example" denied the request'),
+        "stopped": model.Outcome("stopped", "A person stopped it. 4 of 12 pods are gone.", written=True),
         "unknown": model.Outcome(
             "unknown",
             "the process died while executing; looked at the cluster: the change is there, its rollout goes on",
@@ -292,6 +317,43 @@ FROZEN = (
 """As long as an API server's refusals are."""
 
 
+def announced(state: autonomy.State = "counting", proposed: proposals.State = "proposed") -> cards.ProposalCard:
+    """One more replica, which nobody need approve."""
+    row = replace(
+        card_of(proposed).proposal,
+        action=model.Scale(API, 4),
+        inverse=model.Scale(API, 3),
+        risk="low",
+        kubectl="kubectl --context=prod-eu -n payments scale deployment/api --replicas=4",
+        summary="Scales payments/api from 3 to 4 replicas.",
+        diff=("- spec.replicas: 3", "+ spec.replicas: 4"),
+    )
+    ended = state in ("started", "stopped", "dropped")
+    one = autonomy.Announcement(
+        proposal_id=row.id,
+        incident_id=12,
+        watch_id=1,
+        cluster="prod-eu",
+        state=state,
+        rule="scale helped each of the last 3 times here",
+        delay=timedelta(minutes=2),
+        version=3,
+        announced_at=minutes(1.2),
+        at=None if state == "waiting" else minutes(3.2),
+        ts="" if state == "waiting" else "1.0",
+        moved_at=minutes(2.5) if ended else None,
+        by=BEN if state == "stopped" else "",
+        why="The breaker of this watch is open." if state == "dropped" else "",
+    )
+    return replace(card_of(proposed), proposal=row, decision=None, alone=one)
+
+
+def broken_off(**changes: Any) -> cards.IncidentCard:
+    """Its end opened the breaker of its watch."""
+    breaker = autonomy.Breaker(1, bad=2, opened_at=minutes(9), why="WK-12 ended as not-verified", incident_id=12)
+    return card(card_of("not-verified"), breaker=replace(breaker, **changes), watch_name="payments")
+
+
 def every_incident() -> dict[str, cards.IncidentCard]:
     """Name of the golden file → the incident in that state."""
     acknowledged = incident(state="acknowledged", acknowledged_at=minutes(1.5), acknowledged_by=ANA)
@@ -360,6 +422,11 @@ def every_incident() -> dict[str, cards.IncidentCard]:
                 resolution="The problem is gone; nothing was changed from here.",
             ),
         ),
+        "alone-waiting": card(announced("waiting")),
+        "alone-counting": card(announced()),
+        "alone-stopped": card(announced("stopped")),
+        "alone-dropped": card(announced("dropped")),
+        "alone-done": card(announced("started", "not-verified"), undo=undo()),
         "node": card(
             None,
             incident=incident(

@@ -5,12 +5,13 @@ from typing import Any, get_args
 
 import pytest
 
-from bot.domain import cards, proposals
+from bot.domain import autonomy, cards, proposals
 from bot.slack import ids
 from bot.slack.blocks import home, incident
 from k8s import model
 from tests.bot.slack import building, checking
 
+OTHER = "Other action…"
 ACK, AGAIN, UNDO = "Acknowledge", "Propose again", "Undo: back to revision 4"
 APPROVE, REJECT = "Approve: roll back to revision 3", "Reject"
 TAKEN = {"state": "acknowledged", "acknowledged_by": building.ANA, "acknowledged_at": building.minutes(2)}
@@ -24,11 +25,26 @@ def shown(card: cards.IncidentCard) -> list[str]:
 def test_an_open_incident_offers_what_its_newest_proposal_leaves_to_do(state: proposals.State) -> None:
     card = building.card(building.card_of(state))
     if state == "proposed":
-        assert shown(card) == [APPROVE, "Edit…", REJECT, ACK]
+        assert shown(card) == [APPROVE, "Edit…", OTHER, REJECT, ACK]
     elif state in proposals.RUNNING:
         assert shown(card) == []
     else:
-        assert shown(card) == [AGAIN, ACK]
+        assert shown(card) == [AGAIN, OTHER, ACK]
+
+
+@pytest.mark.parametrize("state", get_args(autonomy.State))
+def test_what_is_done_by_itself_can_be_stopped_until_it_starts(state: autonomy.State) -> None:
+    offered = shown(building.card(building.announced(state)))
+    if state in autonomy.OPEN:
+        assert offered == ["Stop", "Approve now: scale to 4", REJECT, ACK]
+    else:
+        assert "Stop" not in offered
+        assert offered[0] == "Approve: scale to 4"
+
+
+@pytest.mark.parametrize("state", [state for state in get_args(proposals.State) if state != "proposed"])
+def test_there_is_nothing_to_stop_of_what_people_decided_on(state: proposals.State) -> None:
+    assert ids.STOP_ALONE not in str(incident.parent(building.card(building.announced("counting", state))).attachments)
 
 
 @pytest.mark.parametrize("state", get_args(proposals.State))
@@ -51,7 +67,7 @@ def test_undo_is_there_as_long_as_it_waits_to_be_pressed(state: proposals.State)
 
 def test_a_fix_that_did_not_help_can_be_undone_or_followed_by_another() -> None:
     card = building.card(building.card_of("not-verified"), undo=building.undo())
-    assert shown(card) == [UNDO, AGAIN, ACK]
+    assert shown(card) == [UNDO, AGAIN, OTHER, ACK]
 
 
 def test_while_an_undo_runs_nothing_can_be_pressed() -> None:
@@ -71,8 +87,17 @@ def test_nothing_is_asked_for_again_while_it_is_being_looked_at() -> None:
     assert shown(building.card(None, diagnosis=None, evidence=())) == [ACK]
 
 
+def test_another_action_is_asked_for_only_where_there_may_be_one() -> None:
+    waits = building.card_of("proposed")
+    assert OTHER in shown(building.card(waits))
+    assert OTHER not in shown(replace(building.card(waits), read_only=True))
+    assert OTHER not in shown(building.card(waits, incident=building.resolved()))
+    claim = model.ResourceRef("ResourceQuota", "payments", "compute", "quota-1")
+    assert OTHER not in shown(building.card(waits, incident=building.incident(subject=claim)))
+
+
 def test_where_nothing_was_ever_proposed_the_button_says_so() -> None:
-    assert shown(building.card(None)) == ["Look again", ACK]
+    assert shown(building.card(None)) == ["Look again", OTHER, ACK]
 
 
 @pytest.mark.parametrize(
@@ -118,11 +143,10 @@ def test_approve_names_what_it_does(action: model.Action, label: str) -> None:
 
 def test_a_press_carries_the_row_and_what_was_seen_of_it() -> None:
     pressed = checking.elements(incident.parent(building.card(building.card_of("proposed"))))
-    assert [ids.parse(one["value"]) for one in pressed] == [
-        *[ids.Target(31, building.DIGEST[:16])] * 3,
-        ids.Target(12),
-    ]
-    assert [one["action_id"] for one in pressed] == [ids.APPROVE, ids.EDIT, ids.REJECT, ids.ACKNOWLEDGE]
+    row, incident_ = ids.Target(31, building.DIGEST[:16]), ids.Target(12)
+    assert [ids.parse(one["value"]) for one in pressed] == [row, row, incident_, row, incident_]
+    wanted = [ids.APPROVE, ids.EDIT, ids.OTHER, ids.REJECT, ids.ACKNOWLEDGE]
+    assert [one["action_id"] for one in pressed] == wanted
     undo = checking.elements(incident.parent(building.card(building.card_of("not-verified"), undo=building.undo())))[0]
     assert (undo["action_id"], ids.parse(undo["value"])) == (ids.UNDO, ids.Target(32, building.DIGEST[:16]))
     assert building.undo().proposal.summary in undo["confirm"]["text"]["text"]
@@ -173,6 +197,16 @@ def test_a_modal_keeps_what_it_is_about() -> None:
     for broken in ("", "{}", "[]", '{"proposal_id":1}', '{"proposal_id":1,"digest":"x","more":1}', "\ud800"):
         with pytest.raises(ids.Malformed):
             ids.pressed(broken)
+
+
+def test_the_modal_of_another_action_keeps_what_it_is_about() -> None:
+    context = ids.Asked(12, "scale")
+    assert ids.asked(ids.asked_metadata(context)) == context
+    assert ids.ask_field(ids.ask_block("scale", "replicas"), "scale") == "replicas"
+    assert ids.ask_field(ids.ask_block("scale", "replicas"), "set-env") == ""
+    for broken in ("", "{}", "[]", '{"incident_id":"1"}', '{"incident_id":1,"more":1}', "\ud800"):
+        with pytest.raises(ids.Malformed):
+            ids.asked(broken)
 
 
 @pytest.mark.parametrize(

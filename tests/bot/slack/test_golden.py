@@ -1,16 +1,18 @@
 """Every message and view in every state, as it is sent: read these files to see what people see."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bot.domain import choices, edits
 from bot.slack import ids
-from bot.slack.blocks import answers, home, incident, messages, modals, report, thread
+from bot.slack.blocks import answers, asking, home, incident, messages, modals, report, thread
 from k8s import policy, policy_words
-from tests.bot.slack import building, checking
+from tests.bot.slack import acting, building, checking
 
-CARDS = building.every_incident()
+CARDS = building.every_incident() | acting.every()
 
 NOTHING = building.status(watches=(), open=(), waiting=(), health={}, resolved_24h=0)
 QUIET = building.report(
@@ -57,6 +59,10 @@ def _messages() -> dict[str, messages.Message]:
         "worse": thread.worse(CARDS["open-worse"]),
         "worse-no-undo": thread.worse(CARDS["open-worse-no-undo"]),
         "worse-taken-back": thread.worse(CARDS["resolved-undone"]),
+        "breaker-open": thread.breaker(building.broken_off()),
+        "breaker-closed": thread.breaker(
+            building.broken_off(opened_at=None, closed_at=building.minutes(30), closed_by=building.ANA)
+        ),
         "recovery-broken-again": thread.recovery(CARDS["open-proposed"]),
         "report": report.message(building.report()),
         "report-empty": report.message(QUIET),
@@ -89,6 +95,12 @@ def test_a_reply_or_answer_looks_as_it_was_agreed(name: str, golden: Golden) -> 
     golden(f"other/{name}", message.arguments())
 
 
+def _filled() -> choices.Menu:
+    pods = (edits.Choice("a" * 24, "api-7d9f8-x2x4z · CrashLoopBackOff"), edits.Choice("b" * 24, "api-7d9f8-q · ready"))
+    asked = (edits.Field(choices.CHOICE, "Pod", "choice", "", pods),)
+    return replace(building.MENU, chosen="delete-pod", fields=asked, never="A pod that nothing would put back.")
+
+
 def _views() -> dict[str, messages.View]:
     context = ids.Pressed(31, building.DIGEST[:16], "C0ALERTS", "1700000000.000100")
     return {
@@ -96,6 +108,12 @@ def _views() -> dict[str, messages.View]:
         "modal-reject": modals.reject_reason(building.proposal(), context),
         "modal-approve": modals.approve_reason(building.high_risk().proposal, context),
         "modal-edit": modals.edit(building.proposal(), building.FIELDS, context),
+        "modal-other": asking.form(building.MENU, 12),
+        "modal-other-nothing": asking.form(replace(building.MENU, options=()), 12),
+        "modal-other-not-now": asking.form(
+            replace(building.MENU, chosen="scale", why_not="A HorizontalPodAutoscaler sets the replicas."), 12
+        ),
+        "modal-other-filled": asking.form(_filled(), 12),
         "modal-notice": modals.notice("Reject", building.LATE.text),
         "home": home.page(building.status(), building.BEN),
         "home-empty": home.page(
@@ -109,3 +127,23 @@ def test_a_view_looks_as_it_was_agreed(name: str, golden: Golden) -> None:
     view = _views()[name]
     checking.check_view(view)
     golden(f"view/{name}", view)
+
+
+def test_what_a_command_printed_is_data() -> None:
+    shown = str(thread.progress(CARDS["command-failed"]).blocks)
+    assert "*Failed*, though it was run" in shown
+    assert "nginx: [alert] &lt;!channel&gt; ˋˋˋkillˋˋˋ *failed*" in shown
+    assert "<!channel>" not in shown
+
+
+def test_a_stop_is_said_once_with_who_asked_for_it() -> None:
+    shown = str(thread.progress(CARDS["drain-stopped"]).blocks)
+    assert f"*Stopped* by <@{building.ANA}>: The node is cordoned" in shown
+
+
+def test_what_helped_and_cannot_be_taken_back_says_why_there_is_no_undo() -> None:
+    shown = CARDS["resolved-irreversible"]
+    for message in (incident.parent(shown), thread.progress(shown)):
+        assert f"*No Undo* is on offer: {acting.LOST}" in str(message.arguments())
+    helped = str(incident.parent(CARDS["resolved-verified"]).arguments())
+    assert "No Undo" not in helped

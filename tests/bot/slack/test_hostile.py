@@ -8,9 +8,9 @@ from typing import Any, get_args
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain import approvals, audit, cards, diagnoses, proposals, watches
+from bot.domain import approvals, audit, cards, choices, diagnoses, edits, proposals, watches
 from bot.slack import ids
-from bot.slack.blocks import answers, home, incident, messages, modals, report, thread
+from bot.slack.blocks import answers, asking, home, incident, messages, modals, report, thread
 from k8s import model
 from tests.bot.slack import building, checking
 
@@ -200,6 +200,14 @@ def test_no_word_makes_an_answer_or_a_modal_that_slack_refuses(words: str, more:
     _check(told, own_sentence=True)
     context = ids.Pressed(31, building.DIGEST[:16], "C0ALERTS", "1.2")
     _check(modals.reject_reason(rejected, context))
+    pods = (edits.Choice("a" * 24, words or "-"), edits.Choice("b" * 24, more or "-"))
+    asked = (
+        edits.Field(choices.CHOICE, "Pod", "choice", "", pods),
+        edits.Field("container", "Container", "text", hint=more),
+    )
+    menu = replace(building.MENU, chosen="scale", fields=asked, never="Never.")
+    _check(asking.form(menu, 12))
+    _check(asking.form(replace(menu, why_not=words), 12))
     _check(modals.notice(words, more), own_sentence=True)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import get_args
+from typing import Literal, get_args
 
 import msgspec
 import pytest
@@ -182,6 +182,31 @@ async def test_the_history_tells_what_was_begun_and_what_became_of_it(store: eng
     )
     assert running.executions == (past,)
     assert done.executions == (msgspec.structs.replace(past, status="succeeded"),)
+
+
+@pytest.mark.parametrize(
+    ("state", "written", "told"),
+    [
+        ("failed", True, "not-verified"),  # a command was run, and went wrong: a cooldown counts from it
+        ("failed", False, "failed"),
+        ("failed", None, "failed"),
+        ("unknown", True, "unknown"),
+        ("unknown", None, "unknown"),
+        ("unknown", False, "failed"),  # looked for, and not there
+    ],
+)
+async def test_what_was_written_counts_as_done_and_what_was_not_does_not(
+    store: engine.Database, state: Literal["failed", "unknown"], written: bool | None, told: str
+) -> None:
+    begun = await examples.queued(store)
+    async with store.begin() as tx:
+        assert await tx.executions.claim("a", examples.NOW, examples.LEASE) is not None
+        assert await tx.proposals.move(begun.proposal_id, "approved", "executing", examples.NOW)
+        ended = model.Outcome(state, "exit code 1", written=written)
+        assert await tx.executions.finish(begun.id, "a", ended, examples.NOW)
+        assert await tx.proposals.move(begun.proposal_id, "executing", state, examples.NOW)
+        (past,) = (await tx.proposals.recent_executions("prod-eu", examples.NOW)).executions
+    assert past.status == told
 
 
 async def test_a_resolved_incident_keeps_its_proposals(store: engine.Database) -> None:

@@ -85,14 +85,23 @@ async def test_a_command_answers_on_its_channels(start: Start, session: aiohttp.
     assert outcome.status == {"metadata": {}, "status": "Success"}
 
 
-async def test_an_exit_code_comes_as_a_status(start: Start, session: aiohttp.ClientSession) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        (V5, "command terminated with exit code 1"),
+        (V4, f"error executing command [cat {HEALTHY}], exit code 1"),
+    ],
+)
+async def test_an_exit_code_comes_as_a_status(
+    start: Start, session: aiohttp.ClientSession, protocol: str, words: str
+) -> None:
     cluster = await running(start, Run())
-    outcome = await run(session, cluster, "cat", HEALTHY)
+    outcome = await run(session, cluster, "cat", HEALTHY, protocol=protocol)
     assert outcome.stderr == f"cat: can't open '{HEALTHY}': No such file or directory\n"
     assert outcome.status == {
         "metadata": {},
         "status": "Failure",
-        "message": f"command terminated with non-zero exit code: error executing command [cat {HEALTHY}], exit code 1",
+        "message": f"command terminated with non-zero exit code: {words}",
         "reason": "NonZeroExitCode",
         "details": {"causes": [{"reason": "ExitCode", "message": "1"}]},
     }

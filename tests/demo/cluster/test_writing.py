@@ -142,6 +142,12 @@ async def test_generation_moves_with_the_spec_only(start: Start) -> None:
     assert cluster.patch("deployments", "cart", "web", {"spec": {"replicas": 3}})["metadata"]["generation"] == 2
 
 
+async def test_that_a_deployment_is_not_paused_is_left_out(start: Start) -> None:
+    cluster = await start([cart()])
+    assert cluster.patch("deployments", "cart", "web", {"spec": {"paused": True}})["spec"]["paused"] is True
+    assert "paused" not in cluster.patch("deployments", "cart", "web", {"spec": {"paused": False}})["spec"]
+
+
 async def test_invalid_objects_are_refused_with_causes(start: Start, raw: Raw) -> None:
     cluster = await start([cart()])
     answer = await raw(cluster, "PATCH", CART, body={"spec": {"replicas": -1}}, content_type=MERGE_PATCH)

@@ -3,11 +3,12 @@
 For the tests that hold all remedies to the same rules, and the page that people read.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from k8s import model
+from k8s import custom_actions, model, policy
 from tests.k8s import raw
 
 POD = model.ResourceRef("Pod", "payments", "api-h5-a", "pod-1")
@@ -17,6 +18,14 @@ CRON = model.ResourceRef("CronJob", "payments", "report", "cron-1")
 JOB = model.ResourceRef("Job", "payments", "export", "job-1")
 TAINT: Mapping[str, Any] = {"key": "team", "value": "batch", "effect": "NoSchedule"}
 HELD = "example.com/backup"
+DRAIN = model.Drain(
+    NODE,
+    (POD, model.ResourceRef("Pod", "payments", "db-0", "pod-2")),
+    (
+        model.ResourceRef("ReplicaSet", "payments", "api-5d8", "rs-5"),
+        model.ResourceRef("StatefulSet", "payments", "db", "sts-1"),
+    ),
+)
 GOOD: Mapping[str, Any] = {
     "resources": {"requests": {"cpu": "250m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     "env": [{"name": "LOG", "value": "info"}, {"name": "DB_URL", "value": "postgres://here"}],
@@ -53,6 +62,66 @@ def _paused() -> model.Target:
     )
 
 
+def agent() -> model.Target:
+    """A pod of a DaemonSet on a node that is well."""
+    pod = raw.pod(owner=("DaemonSet", raw.OWNER_UID), ready=False)
+    pod["spec"]["nodeName"] = "node-a"
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": raw.at(60)}
+    here = {"kind": "Node", "metadata": {"name": "node-a", "uid": NODE.uid}, "status": {"conditions": [ready]}}
+    target = raw.target(pod, of=POD, owner=raw.workload("DaemonSet", ready=2))
+    return replace(target, extras=(here,))
+
+
+def running() -> model.Target:
+    """A pod whose container runs, though it is not ready."""
+    pod = raw.pod(ready=False)
+    pod["spec"]["containers"] = [{"name": "web", "image": "web:1.5"}]
+    pod["status"] |= {"phase": "Running", "containerStatuses": [{"name": "web", "state": {"running": {}}}]}
+    return raw.target(pod, of=POD, owner=raw.workload(), replicasets=(raw.replicaset(5, "web:1.5", pods=3),))
+
+
+def resizable(
+    resources: Mapping[str, Any] = GOOD["resources"], policy: Any = None, state: Mapping[str, Any] | None = None
+) -> model.Target:
+    """A pod that runs on a node that tells what its container has: the same, or `state`."""
+    target = running()
+    pod = target.object or {}
+    container, (status,) = pod["spec"]["containers"][0], pod["status"]["containerStatuses"]
+    container["resources"] = copy.deepcopy(dict(resources))
+    if policy is not None:
+        container["resizePolicy"] = policy
+    status["resources"] = copy.deepcopy(dict(resources if state is None else state))
+    return target
+
+
+class Patience:
+    """What a package brings: more or less time for a rollout."""
+
+    name = "custom-rollout-patience"
+    kinds = ("Deployment",)
+    words = "Gives a rollout another time to make progress"
+    never = "A rollout whose pods will never be ready."
+    risk = "medium"
+    parameters: Mapping[str, Any] = {"seconds": (60, 3600)}
+
+    def problems(self, workload: model.Json, params: Mapping[str, str]) -> list[str]:
+        return ["It is paused."] if workload["spec"].get("paused") else []
+
+    def patch(self, workload: model.Json, params: Mapping[str, str]) -> model.Json:
+        return {"spec": {"progressDeadlineSeconds": int(params["seconds"])}}
+
+    def inverse(self, workload: model.Json, params: Mapping[str, str]) -> dict[str, str]:
+        return {"seconds": str(workload["spec"].get("progressDeadlineSeconds", 600))}
+
+
+custom_actions.install([custom_actions.Guarded(Patience(), "acme-actions: patience")])
+
+COMMAND = model.ExecCommand(POD, raw.API, "web", "show config", ("cat", "/etc/app.conf"), 20)
+ENTRY = policy.Command(name="show config", line="cat /etc/app.conf", seconds=20, risk="medium")
+LISTED = (policy.Commands(entries=(ENTRY,), source="policy.yaml"),)
+"""What a policy must have so that the example of `exec-command` may be done."""
+
+
 def _stuck_pod() -> model.Target:
     return raw.target(
         raw.pod(ready=False), of=POD, owner=raw.workload(), replicasets=(raw.replicaset(5, "web:1.5", pods=3),)
@@ -67,6 +136,27 @@ def node(*, ready: str = "True", **spec: Any) -> model.Target:
         "status": {"conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": raw.at(60)}]},
     }
     return replace(raw.target(obj, of=NODE), namespace=None)
+
+
+def drained(*pods: model.Json, headroom: int = 1, spare: str = "True", **spec: Any) -> model.Target:
+    """A node with a pod of a Deployment and one of a StatefulSet, or with these; another node may take them."""
+    target = node(**spec)
+    other = copy.deepcopy(target.object or {})
+    other["metadata"] |= {"name": "node-b", "uid": "node-2"}
+    other["status"]["conditions"][0]["status"] = spare
+    kept = [
+        {"kind": kind, "metadata": {"name": name, "namespace": "payments", "uid": uid}, "spec": {"replicas": 3}}
+        for kind, name, uid in (("ReplicaSet", "api-5d8", "rs-5"), ("StatefulSet", "db", "sts-1"))
+    ]
+    for each in kept:
+        each["status"] = {"readyReplicas": 3}
+    budget = {"metadata": {"name": "api", "namespace": "payments"}, "status": {"disruptionsAllowed": headroom}}
+    return replace(
+        target,
+        pods=pods or (raw.pod(), raw.pod("db-0", owner=("StatefulSet", "sts-1"), uid="pod-2")),
+        budgets=(budget,),
+        extras=(*kept, {"kind": "Namespace", "metadata": {"name": "payments"}}, target.object or {}, other),
+    )
 
 
 def overdue(kind: str = "Deployment", **metadata: Any) -> model.Target:
@@ -144,6 +234,7 @@ EXAMPLES: Mapping[str, Example] = {
         Example(model.RolloutResume(raw.API), _paused()),
         Example(model.SetImage(raw.API, "web", "web:1.4"), changed()),
         Example(model.SetResources(raw.API, "web", memory_limit="512Mi"), changed()),
+        Example(model.ResizePod(POD, raw.API, "web", cpu_request="500m"), resizable()),
         Example(model.SetEnv(raw.API, "web", "DB_URL", 4), changed()),
         Example(model.UnsetEnv(raw.API, "web", "TRACE", 4), changed()),
         Example(model.EvictPod(POD, raw.API), _stuck_pod()),
@@ -160,7 +251,11 @@ EXAMPLES: Mapping[str, Example] = {
         Example(model.RerunJob(JOB, JOB), raw.target(job(), of=JOB)),
         Example(model.Cordon(NODE), node()),
         Example(model.Uncordon(NODE), node(unschedulable=True)),
+        Example(DRAIN, drained()),
         Example(model.RemoveTaint(NODE, "team", "NoSchedule"), node(taints=[dict(TAINT)])),
         Example(model.AnnotateMute(raw.API, ("LogErrors",)), raw.broken_rollout()),
+        Example(model.RestartOnNode(raw.ref("DaemonSet"), POD, "node-a"), agent()),
+        Example(COMMAND, running()),
+        Example(model.Custom(raw.API, "custom-rollout-patience", (("seconds", "1200"),)), raw.broken_rollout()),
     )
 }

@@ -19,7 +19,7 @@ from tests.k8s.actions import examples
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "actions.md"
 NAMES = sorted(catalogue.REMEDIES)
-ENDING = ("delete-pod", "evict-pod", "force-delete-pod", "delete-job")
+ENDING = ("delete-pod", "evict-pod", "force-delete-pod", "delete-job", "restart-on-node")
 """What is done when the object is gone."""
 CREATING = ("run-cronjob", "rerun-job")
 CHECKS: Mapping[model.Check, str] = {
@@ -29,7 +29,19 @@ CHECKS: Mapping[model.Check, str] = {
     "field": "field",
     "gone": "gone",
     "job": "complete",
+    "drained": "pods are gone",
+    "resized": "runs with what was set",
 }
+
+
+ALIKE = ({"delete-pod", "restart-on-node"}, {"cordon", "drain"})
+"""They write the very same and differ in what is asked before: an ordinary delete of one pod, the first step of a
+drain."""
+STEPS = (("drain", "evict-pod"),)
+"""What the first does in its later steps is what the second does once. A drain takes an eviction for its own of a pod
+that it names alone, uid and all (test_drain.py), and the approved action says which of the two it is."""
+UNSEEN = ("exec-command",)
+"""What leaves nothing that could be looked for."""
 
 
 def rows() -> Mapping[str, list[str]]:
@@ -48,17 +60,19 @@ def after(name: str) -> model.Target:
     target = examples.EXAMPLES[name].target
     if name in ENDING:
         return replace(target, object=None)
+    if name == "drain":
+        return replace(target, object=written(name), pods=())
     if name in CREATING:
         (operation,) = planned(name).operations
         assert isinstance(operation.body, dict)
         stamped = {**operation.body["metadata"], "uid": "new", "creationTimestamp": raw.at(0)}
         return replace(target, extras=(*target.extras, {**operation.body, "metadata": stamped}))
-    return replace(target, object=written(name))
+    return target if name in UNSEEN else replace(target, object=written(name))
 
 
 def written(name: str) -> model.Json:
     """The target's object as an API server would leave it."""
-    (operation,) = planned(name).operations
+    operation = planned(name).operations[0]
     content = "application/json-patch+json" if operation.patch_type == "json" else "application/merge-patch+json"
     obj = examples.EXAMPLES[name].target.object
     assert obj is not None
@@ -78,7 +92,7 @@ def test_the_policy_lets_the_example_be_done_within_its_own_incident_alone(name:
             plan,
             example.target,
             subject=subject,
-            policy=guardrails.Policy(approvers=("U1", "U2")),
+            policy=guardrails.Policy(approvers=("U1", "U2"), commands=examples.LISTED),
             history=guardrails.History(),
             mode="approve",
             now=raw.NOW,
@@ -88,15 +102,16 @@ def test_the_policy_lets_the_example_be_done_within_its_own_incident_alone(name:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_other_remedy_takes_its_operation_for_one_of_its_own(name: str) -> None:
-    example, (operation,) = examples.EXAMPLES[name], planned(name).operations
+    example, operation = examples.EXAMPLES[name], planned(name).operations[0]
     for other, remedy in catalogue.REMEDIES.items():
-        assert remedy.shaped(operation, examples.EXAMPLES[other].action) == (other == name), other
+        own = other == name or {other, name} in ALIKE or (other, name) in STEPS
+        assert remedy.shaped(operation, examples.EXAMPLES[other].action) == own, other
     assert catalogue.remedy_for(example.action).needs(example.action).object.same(operation.target)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_anything_more_in_the_operation_is_refused(name: str) -> None:
-    example, (operation,) = examples.EXAMPLES[name], planned(name).operations
+    example, operation = examples.EXAMPLES[name], planned(name).operations[0]
     extra = {"op": "add", "path": "/spec/template/spec/hostNetwork", "value": True}
     odd: list[object] = [{}, [], None, {"spec": {"replicas": 0}}, [extra], [None]]
     if isinstance(operation.body, list):
@@ -117,6 +132,10 @@ def test_anything_more_in_the_operation_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_written_counts_as_applied_and_what_was_not_does_not(name: str) -> None:
     example, plan = examples.EXAMPLES[name], planned(name)
+    if name in UNSEEN:
+        assert not catalogue.REMEDIES[name].seen
+        assert not catalogue.applied(example.action, plan.operations, example.target)
+        return
     there = after(name)
     assert catalogue.applied(example.action, plan.operations, there)
     assert not catalogue.applied(example.action, plan.operations, example.target)
@@ -149,7 +168,7 @@ def test_it_is_pinned_to_the_object_and_says_what_it_does(name: str) -> None:
     assert plan.pins["uid"] == (example.target.object or {})["metadata"]["uid"]
     assert plan.summary.endswith(".")
     assert plan.blast.note == "" or plan.blast.note.endswith(".")
-    (body,) = [op.body for op in plan.operations]
+    body = plan.operations[0].body
     created = body["metadata"]["name"] if name in CREATING and isinstance(body, dict) else ""
     assert shlex.split(plan.kubectl) == list(kubectl.argv(example.action, created=created))
     assert names.NEW not in plan.kubectl
@@ -161,6 +180,9 @@ WRITES: Mapping[str, str] = {
     "delete-pod": "delete pods",
     "evict-pod": "create pods/eviction",
     "force-delete-pod": "delete pods",
+    "restart-on-node": "delete pods",
+    "exec-command": "create pods/exec",
+    "resize-pod": "patch pods/resize",
     "remove-finalizer": "patch pods",
     "scale": "patch deployments.apps/scale",
     "set-autoscaler": "patch horizontalpodautoscalers.autoscaling",
@@ -171,14 +193,18 @@ WRITES: Mapping[str, str] = {
     "delete-job": "delete jobs.batch",
     "cordon": "patch nodes",
     "uncordon": "patch nodes",
+    "drain": "patch nodes, create pods/eviction",
     "remove-taint": "patch nodes",
 }
 _OF_PODS = {"get pods", "get deployments.apps", "list pods", "list replicasets.apps"}
 READS: Mapping[str, set[str]] = {
     "delete-pod": _OF_PODS,
     "evict-pod": _OF_PODS,
+    "resize-pod": _OF_PODS,
     "remove-finalizer": _OF_PODS,
     "force-delete-pod": {*_OF_PODS, "get nodes"},
+    "restart-on-node": {"get pods", "get daemonsets.apps", "list pods", "get nodes"},
+    "exec-command": {*_OF_PODS, "get pods/exec"},
     "set-autoscaler": {"get horizontalpodautoscalers.autoscaling", "get deployments.apps"},
     "suspend-cronjob": {"get cronjobs.batch"},
     "resume-cronjob": {"get cronjobs.batch"},
@@ -187,6 +213,7 @@ READS: Mapping[str, set[str]] = {
     "delete-job": {"get jobs.batch", "get cronjobs.batch"},
     "cordon": {"get nodes"},
     "uncordon": {"get nodes"},
+    "drain": {"get nodes", "list nodes", "list pods", "get replicasets.apps", "get statefulsets.apps"},
     "remove-taint": {"get nodes"},
 }
 
@@ -196,7 +223,7 @@ def test_the_rights_that_it_takes_are_to_write_and_to_read_again(name: str) -> N
     example, plan = examples.EXAMPLES[name], planned(name)
     told = {str(each) for each in rights.needed(example.action, plan.operations)}
     reads = READS.get(name, {"get deployments.apps", "list pods", "list replicasets.apps"})
-    assert told == {WRITES.get(name, "patch deployments.apps"), *reads}
+    assert told == {*WRITES.get(name, "patch deployments.apps").split(", "), *reads}
 
 
 @pytest.mark.parametrize("name", NAMES)

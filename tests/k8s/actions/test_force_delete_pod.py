@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from k8s import catalogue, model
+from k8s import catalogue, guardrails, model
 from tests.k8s import raw
 from tests.k8s.actions import examples
 
@@ -86,3 +86,51 @@ def test_the_node_is_the_one_that_the_pod_was_on() -> None:
 def _refs() -> dict[str, Any]:
     pod = {"kind": "Pod", "namespace": "payments", "name": "api-1"}
     return {"pod": pod, "workload": {"kind": "Deployment", "namespace": "payments", "name": "api"}}
+
+
+# --- the incident of the node
+
+
+HOME = model.ResourceRef("Node", "", "node-a", "node-1")
+
+
+def judged(
+    subject: model.ResourceRef = HOME, action: model.Action = FORCE, target: model.Target | None = None
+) -> guardrails.Verdict:
+    target = examples.overdue() if target is None else target
+    policy = guardrails.Policy(approvers=("U1", "U2"))
+    plan = catalogue.plan(action, target, raw.NOW)
+    history = guardrails.History()
+    return guardrails.judge(
+        action, plan, target, subject=subject, policy=policy, history=history, mode="approve", now=raw.NOW
+    )
+
+
+def test_the_incident_of_the_lost_node_reaches_the_pods_that_wait_for_it() -> None:
+    assert judged().reasons == ()
+    assert judged(raw.API).reasons == ()
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        model.ResourceRef("Node", "", "node-b", "node-2"),
+        model.ResourceRef("Node", "", "node-a", "created-anew"),
+        model.ResourceRef("Deployment", "", "node-a", "node-1"),
+    ],
+)
+def test_no_other_incident_reaches_them(subject: model.ResourceRef) -> None:
+    assert any("is outside of this incident" in reason for reason in judged(subject).reasons)
+
+
+def test_a_pod_that_is_elsewhere_or_a_node_that_was_not_read_is_outside() -> None:
+    target = examples.overdue()
+    assert target.object is not None
+    elsewhere = {**target.object, "spec": {**target.object["spec"], "nodeName": "node-b"}}
+    for spoilt in (replace(target, object=elsewhere), replace(target, extras=())):
+        assert any("is outside of this incident" in reason for reason in judged(target=spoilt).reasons)
+
+
+def test_it_reaches_a_pod_by_no_other_action() -> None:
+    action = model.DeletePod(examples.POD, raw.API)
+    assert any("is outside of this incident" in reason for reason in judged(action=action).reasons)

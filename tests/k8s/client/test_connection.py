@@ -268,6 +268,24 @@ async def test_a_dropped_write_is_never_repeated(tmp_path: Path) -> None:
     assert [seen.method for seen in server.seen] == ["GET", "DELETE"]
 
 
+async def test_a_dropped_command_is_never_repeated_though_it_is_a_get(tmp_path: Path) -> None:
+    """aiohttp sends a GET again by itself where a connection that was used before is dropped."""
+
+    async def drop(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    async with servers.serving(servers.in_turn(VERSION, drop)) as server, servers.connected(server, tmp_path) as over:
+        await over.version()  # the connection stands, and is used again
+        asked = connection.Request("run", "GET", "/api/v1/namespaces/a/pods/b/exec")
+        with pytest.raises(errors.Unreachable) as raised:
+            async with over.conversation(asked, ("v5.channel.k8s.io",)):
+                pass
+        assert raised.value.sent
+        assert [seen.path for seen in server.seen] == ["/version", asked.path]
+
+
 async def test_a_server_that_asks_for_a_long_pause_is_not_asked_again_now(tmp_path: Path) -> None:
     async with (
         servers.serving(servers.always({"kind": "Status"}, 429, {"Retry-After": "60"})) as server,

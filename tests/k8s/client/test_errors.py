@@ -162,7 +162,9 @@ async def test_an_eviction_that_a_budget_forbids_is_refused_and_not_throttled(
         429, "Cannot evict pod as it would violate the pod's disruption budget.", details=details
     )
     error = await failure(server, tmp_path)
-    assert type(error) is errors.Rejected
+    assert isinstance(error, errors.Held)
+    assert isinstance(error, errors.Rejected)
+    assert error.budget == budget
     assert error.message == f"Cannot evict pod as it would violate the pod's disruption budget. {budget}"
 
 

@@ -17,7 +17,7 @@ ANSWER = {"kind": "Deployment", "metadata": {"name": "api"}}
 
 async def sent(folder: Path, op: model.Operation, version: str | None = "77", *, dry_run: bool = False) -> servers.Seen:
     async with servers.serving(servers.always(ANSWER)) as server, servers.connected(server, folder) as over:
-        assert await writer.Writer(over).apply(op, resource_version=version, dry_run=dry_run) == ANSWER
+        assert await writer.Writer(over).apply(op, resource_version=version, dry_run=dry_run, as_user=None) == ANSWER
     assert len(server.seen) == 1
     return server.seen[0]
 
@@ -105,7 +105,9 @@ async def test_an_eviction_that_fails_in_the_body_of_a_good_answer_is_refused(tm
     words = {"kind": "Status", "status": "Failure", "message": "This pod has more than one PodDisruptionBudget"}
     async with servers.serving(servers.always(words)) as server, servers.connected(server, tmp_path) as over:
         with pytest.raises(errors.Rejected, match="more than one"):
-            await writer.Writer(over).apply(model.Operation("evict", POD), resource_version=None, dry_run=False)
+            await writer.Writer(over).apply(
+                model.Operation("evict", POD), resource_version=None, dry_run=False, as_user=None
+            )
 
 
 async def test_a_creation_goes_to_the_collection_and_is_signed(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ async def test_without_a_version_the_uid_still_binds(tmp_path: Path, verb: Any) 
 async def test_an_operation_that_is_not_well_formed_is_not_sent(tmp_path: Path, op: model.Operation) -> None:
     async with servers.serving() as server, servers.connected(server, tmp_path) as over:
         with pytest.raises(ValueError, match=r"uid|well-formed|not a name"):
-            await writer.Writer(over).apply(op, resource_version="1", dry_run=False)
+            await writer.Writer(over).apply(op, resource_version="1", dry_run=False, as_user=None)
     assert server.seen == []
 
 
@@ -154,6 +156,8 @@ async def test_a_conflict_is_told_as_one(tmp_path: Path) -> None:
     words = 'Operation cannot be fulfilled on deployments.apps "api": the object has been modified'
     async with servers.serving(servers.status(409, words)) as server, servers.connected(server, tmp_path) as over:
         with pytest.raises(errors.Conflict) as caught:
-            await writer.Writer(over).apply(model.Operation("delete", POD), resource_version="1", dry_run=False)
+            await writer.Writer(over).apply(
+                model.Operation("delete", POD), resource_version="1", dry_run=False, as_user=None
+            )
     assert caught.value.message == words
     assert caught.value.what == "delete Pod payments/api-1"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from k8s import model
+from k8s import model, names
 from tests.k8s.detectors import builders as b
 
 
@@ -69,3 +69,16 @@ def test_a_later_success_of_the_cron_job_ends_it(last_success: str | None, found
 def test_it_folds_into_the_cron_job_even_where_that_was_not_seen() -> None:
     finding = b.only("JobFailed", jobs=[b.job(conditions=[b.job_failed()], cronjob="report")])
     assert finding.owner == model.ResourceRef("CronJob", "shop", "report", "uid-report")
+
+
+@pytest.mark.parametrize(
+    ("made_from", "done", "found"),
+    [("report-1", 100, 0), ("report-1", 900, 1), ("another", 100, 1)],
+    ids=["after it failed", "before it failed", "of another Job"],
+)
+def test_a_job_that_was_run_again_with_success_is_over(made_from: str, done: int, found: int) -> None:
+    failed = b.job(conditions=[b.job_failed()])
+    complete = {"type": "Complete", "status": "True", "lastTransitionTime": b.ago(done)}
+    uid = failed["metadata"]["uid"] if made_from == "report-1" else "another"
+    again = b.job("report-1-again", conditions=[complete], labels={names.MADE_FROM: uid})
+    assert len(b.findings("JobFailed", jobs=[failed, again])) == found

@@ -1,0 +1,52 @@
+"""Work that ends: Jobs that have given up, and CronJobs whose runs do not start.
+
+A Job is run again only where what ended it is over: one that failed by its own exit code fails again.
+"""
+
+from dataclasses import replace
+
+from bot.causes import cases, told
+from bot.domain import diagnoses
+from k8s import model
+
+_PARTLY = "It may have done a part of its work: see that this can be done twice."
+
+
+def job(case: cases.Case) -> cases.Verdict:
+    """A Job that has used up its tries."""
+    if again := _again(case):
+        return again
+    line = case.fact("error_line")
+    cause = case.found("status", "events")
+    if line:
+        cause += f" Its log ends with: {line}{case.cite('previous-log', 'log')}."
+    return cases.Verdict(
+        cause,
+        "medium" if line else "low",
+        "the log tells how the last try ended" if line else "the log of the last try is gone",
+        "Mend what the log names, then run the Job again; a failed Job does not start itself anew.",
+    )
+
+
+def _again(case: cases.Case) -> cases.Verdict | None:
+    """A Job all of whose pods were taken away from outside, by what does not follow a new pod to another node."""
+    ended, subject, shown = case.fact("disrupted"), case.problem.subject, case.finding.resource
+    if not ended or subject.kind not in {"CronJob", "Job"} or shown.kind != "Job":
+        return None
+    return cases.Verdict(
+        f"{case.found('status', 'events')} Its pods did not fail by themselves: {ended}{case.cite('status')}.",
+        "high",
+        "the cluster itself marks these pods as disrupted, and says by what",
+        f"Run the Job again. {_PARTLY}",
+        (diagnoses.Candidate(model.RerunJob(shown, subject), f"{ended}; a new pod goes to another node"),),
+    )
+
+
+def cronjob(case: cases.Case) -> cases.Verdict:
+    """Runs that were missed may be made up for; all else that a CronJob is broken by would break the next run too."""
+    plain, subject = told.around(case), case.problem.subject
+    if case.finding.facts.get("class") != "missed" or subject.kind != "CronJob":
+        return plain
+    why = "its controller has missed the starts, and this makes up for one of them"
+    step = f"Start one run now if its work is still wanted. {plain.next_step}"
+    return replace(plain, next_step=step, candidates=(diagnoses.Candidate(model.RunCronJob(subject), why),))
