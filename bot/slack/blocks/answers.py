@@ -241,7 +241,7 @@ def _entry(entry: audit.Entry) -> str:
     shown = {key: value for key, value in sorted(event.data.items()) if value not in ("", None, [])}
     whose = f"of {text.person(str(shown.pop('of')))}" if ids.is_user(str(shown.get("of"))) else ""
     hashes = text.dotted(f"{key} {str(shown.pop(key))[:_HASH]}" for key in _HASHES if _is_hash(shown.get(key)))
-    data = ", ".join(f"{key} {_plain(value)}" for key, value in shown.items())
+    data = ", ".join(_fact(key, value) for key, value in shown.items())
     facts = text.dotted(
         (text.prose(event.tag, 60), text.person(event.actor), about, whose, text.prose(data, 120), hashes)
     )
@@ -257,8 +257,10 @@ def _is_hash(value: object) -> bool:
     return isinstance(value, str) and len(value) >= _HASH and set(value) <= set("0123456789abcdef")
 
 
-def _plain(value: object) -> object:
-    return " ".join(map(str, value)) if isinstance(value, list) else value
+def _fact(key: str, value: object) -> str:
+    """`risk low`; of a value that says what it is (`kubectl -n …`) that alone."""
+    told = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return told if told.startswith(f"{key} ") else f"{key} {told}"
 
 
 def _capped(rows: Sequence[str], most: int = ROWS) -> list[str]:
