@@ -43,7 +43,7 @@ def known(connection: sa.Connection) -> list[Partition]:
 
 
 def owned(connection: sa.Connection) -> bool:
-    """Whether this session may change the tables themselves."""
+    """Whether who is connected may change the tables themselves."""
     return bool(connection.scalar(sa.text(_OWNED)))
 
 

@@ -48,7 +48,7 @@ def approve_reason(proposal: proposals.Proposal, context: ids.Pressed) -> messag
     blocks = [
         limits.section(f"{_named(proposal)}\n{text.block([proposal.kubectl], most=1, width=400)}"),
         limits.section(text.lines((text.prose(proposal.summary, 300), changes))),
-        limits.section(text.lines((facts, *warnings))),
+        limits.section(text.lines((facts, *_final(proposal), *warnings))),
         _why("Why is this right?", "Stored, shown on the incident, and part of the audit trail."),
     ]
     return limits.modal(
@@ -59,6 +59,13 @@ def approve_reason(proposal: proposals.Proposal, context: ids.Pressed) -> messag
         submit="Approve",
         close="Go back",
     )
+
+
+def _final(proposal: proposals.Proposal) -> Sequence[str]:
+    """Why it cannot be taken back, where that is known: the same that a plain Approve asks to confirm."""
+    if proposal.kind != "remedy" or proposal.inverse is not None or not proposal.irreversible:
+        return ()
+    return (f"*Why there is no Undo:* {text.prose(proposal.irreversible, 200)}",)
 
 
 def edit(proposal: proposals.Proposal, fields: Sequence[edits.Field], context: ids.Pressed) -> messages.View:

@@ -107,6 +107,10 @@ def _views() -> dict[str, messages.View]:
         "modal-loading": modals.loading(),
         "modal-reject": modals.reject_reason(building.proposal(), context),
         "modal-approve": modals.approve_reason(building.high_risk().proposal, context),
+        "modal-approve-irreversible": modals.approve_reason(
+            building.proposal(risk="high", inverse=None, irreversible="What a command did cannot be taken back."),
+            context,
+        ),
         "modal-edit": modals.edit(building.proposal(), building.FIELDS, context),
         "modal-other": asking.form(building.MENU, 12),
         "modal-other-nothing": asking.form(replace(building.MENU, options=()), 12),
