@@ -43,11 +43,15 @@ browser: ## install Debian's chromium for the browser tests where it is missing 
 	fi
 
 # Without a browser its tests are left out, which is said; where CI=true that is an error instead (see browser).
-test: setup browser ## all tests, with coverage (ARGS=… are pytest's)
+test: setup browser ## all tests (ARGS=… are pytest's)
 	@if [ -x $(CHROMIUM) ]; then set --; else \
 		echo "test: there is no $(CHROMIUM): the browser tests are LEFT OUT" >&2; set -- -m "not browser"; fi; \
-	rm -f .coverage .coverage.*; \
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= "$$@" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal "$$@" $(ARGS)
+
+coverage: ## all tests, twice as slow, and which lines they reach
+	@rm -f .coverage .coverage.*
+	@$(MAKE) test ARGS="--cov --cov-report= $(ARGS)"
+	@$(BIN)/coverage report --skip-covered --skip-empty
 
 cluster: setup ## start a real Kubernetes on this machine (the first time builds it); ends by `make cluster-down`
 	@$(BIN)/python -m tests.cluster up
@@ -59,15 +63,13 @@ cluster-down: setup ## end it and remove what it left
 test-cluster: setup ## the stories on a real cluster, which is started where none is given (ARGS=… are pytest's)
 	@$(BIN)/python -m tests.cluster test --kubeconfig "$(KUBECONFIG)" $(ARGS)
 
-check: setup ## lint, types, import contracts, safety gates, links, migrations; coverage of the last `make test`
+check: setup ## lint, types, import contracts, safety gates, links, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_structure.py tests/test_documents.py
 	$(BIN)/python -m migrations check
-	@if [ -f .coverage ]; then $(BIN)/coverage report --skip-covered --skip-empty; \
-	else echo "check: no coverage to report: make test has not run here"; fi
 
 bench: setup ## measure against the limits; writes build/bench.json
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -75,4 +77,4 @@ bench: setup ## measure against the limits; writes build/bench.json
 clean: ## remove all that make and the tools made
 	rm -rf .venv build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup demo serve browser test cluster cluster-down test-cluster check bench clean
+.PHONY: help setup demo serve browser test coverage cluster cluster-down test-cluster check bench clean

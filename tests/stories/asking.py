@@ -36,6 +36,9 @@ _ASKED = "SELECT approvals FROM proposal WHERE incident_id = $1 AND state = 'pro
 _STATE = "SELECT state FROM proposal WHERE incident_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1"
 _WRITTEN = f"SELECT ({_STATE}) IN ('succeeded', 'verified')"
 
+_TAKEN_BACK = ("succeeded", "verified", "not-verified", "worse")
+"""What was broken before may be broken again by the way back, and is looked at."""
+
 Change = Callable[[grounds.Ground], Awaitable[object]]
 
 
@@ -108,7 +111,7 @@ async def through(ground: grounds.Ground, tell: worlds.Tell, story: Story) -> No
     if back:
         await telling.undo(world, parent)
         await telling.undone(world, parent)
-        assert await world.value(_STATE, incident, "undo") in ("succeeded", "verified")
+        assert await world.value(_STATE, incident, "undo") in _TAKEN_BACK
         assert story.state is not None
         assert await story.state(ground) == before
         await _wrote(ground, written, back)

@@ -75,9 +75,9 @@ async def test_what_the_kernel_kills_for_its_memory_is_told_with_its_limit_and_m
 
 async def test_a_memory_limit_that_a_rollout_lowered_is_put_back(ground: grounds.Ground, tell: worlds.Tell) -> None:
     """The new pod runs for moments, and would count as available at once: then nothing of the old would be left."""
-    eats, more = behaviours.eats_memory(), {"min_ready": int(5 + 3 * ground.speed), "deadline": 120}
-    await ground.established(api(ground.container(eats, memory_limit="256Mi"), replicas=1, **more))
-    await ground.admin.apply(api(ground.container(eats, memory_limit="32Mi"), replicas=1, **more))
+    eats, later = behaviours.eats_memory(), {"min_ready": int(5 + 3 * ground.speed)}
+    await ground.established(api(ground.container(eats, memory_limit="256Mi"), replicas=1, deadline=120))
+    await ground.admin.apply(api(ground.container(eats, memory_limit="32Mi"), replicas=1, deadline=120, **later))
     world = await tell()
     parent = await telling.proposed(world, f"{ground.namespace}/api")
     await telling.shows(world, parent, "memory limit 256Mi → 32Mi", UNDO)

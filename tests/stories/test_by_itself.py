@@ -93,7 +93,7 @@ async def test_it_is_announced_done_verified_and_undone_by_a_person(postgres_url
         incident, parent = await room.announced()
         assert "*Will be done by itself* 2 min after this is shown, unless somebody stops it" in room.text(parent)
         await room.counted()
-        assert "*Will be done by itself* <!date^" in room.text(parent)
+        assert "*Will be done by itself* at <!date^" in room.text(parent)
         assert list(telling.buttons(room.now(parent)))[:3] == [ids.STOP_ALONE, ids.APPROVE, ids.REJECT]
         assert "Approve now: scale to 4" in room.text(parent)
         assert "*Announced*: scale to 4, scale is listed under autonomous in the policy" in room.thread(parent)

@@ -20,7 +20,7 @@ DEADLINE = 30.0
 
 
 def api(ground: grounds.Ground, *containers: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Not ready is told from its deadline on. On a busy machine too, a rollout that goes well goes on within it."""
+    """On a busy machine too, a rollout that goes well goes on within its deadline."""
     deadline = int(DEADLINE * ground.speed)
     return manifests.deployment("api", *containers, **{"replicas": 2, "deadline": deadline, **more})
 
@@ -41,13 +41,33 @@ async def without_settings(ground: grounds.Ground) -> None:
 
 
 async def running(ground: grounds.Ground) -> None:
-    """Before the setting is there, every pod has read that it is not."""
+    """Before the setting is there, every pod has read that it is not, and the rollout that brought it is given up:
+    what is not ready is told from then on."""
 
     async def all_run() -> bool:
         pods = await ground.admin.pods("api")
         return bool(pods) and all(pod.get("status", {}).get("phase") == "Running" for pod in pods)
 
     await ground.admin.until(all_run, what="the pods run")
+    if (found := await ground.admin.find("Deployment", "api")) is not None:
+        await _given_up(ground, int(found["spec"]["progressDeadlineSeconds"]))
+
+
+async def _given_up(ground: grounds.Ground, deadline: int) -> None:
+    """As after its deadline, which passes at once; the rollouts that follow have all of it."""
+
+    async def over() -> bool:
+        status = (await ground.admin.get("Deployment", "api"))["status"]
+        return any(each["reason"] == "ProgressDeadlineExceeded" for each in status.get("conditions") or ())
+
+    await _deadline(ground, max(1, int(ground.speed)))
+    await ground.admin.until(over, what="the rollout is given up")
+    await _deadline(ground, deadline)
+
+
+async def _deadline(ground: grounds.Ground, seconds: int) -> None:
+    await ground.admin.patch("Deployment", "api", {"spec": {"progressDeadlineSeconds": seconds}}, how="merge")
+    await ground.observed("Deployment", "api")
 
 
 async def settings_there(ground: grounds.Ground) -> None:
