@@ -46,6 +46,8 @@ class Write:
     user: str
     status: int
     """The HTTP status of the answer."""
+    impersonated: str = ""
+    """In whose name `user` asked; empty: in its own."""
 
 
 class Ground(abc.ABC):

@@ -386,4 +386,5 @@ def _write(event: Mapping[str, Any]) -> ground.Write:
     asked = event["objectRef"]
     plural = "/".join(part for part in (asked["resource"], asked.get("subresource")) if part)
     status = int((event.get("responseStatus") or {}).get("code", 0))
-    return ground.Write(event["verb"], plural, asked.get("name", ""), event["user"]["username"], status)
+    other = (event.get("impersonatedUser") or {}).get("username", "")
+    return ground.Write(event["verb"], plural, asked.get("name", ""), event["user"]["username"], status, other)

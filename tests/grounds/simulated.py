@@ -164,7 +164,7 @@ class Simulated(ground.Ground):
         made = entry.body if isinstance(entry.body, dict) and not target.name else {}
         name = target.name or str(made.get("metadata", {}).get("name", ""))
         verb = _VERBS.get(entry.method, "get") if target.name or entry.method != "DELETE" else "deletecollection"
-        return ground.Write(verb, plural, name, entry.user, entry.status)
+        return ground.Write(verb, plural, name, entry.user, entry.status, entry.impersonated)
 
 
 def _rules_of(role: str) -> tuple[access.PolicyRule, ...]:

@@ -166,13 +166,18 @@ async def asks_for(world: worlds.World, incident: int, action: model.Action, use
 async def agreed(world: worlds.World, parent: worlds.Message, incident: int, people: int) -> None:
     """So many people approve, with a reason where one is asked for. Fails where fewer are enough."""
     for number, user in enumerate(PEOPLE[:people], 1):
-        pressed = await _drawn(world, parent, await world.value(_OPEN, incident))
-        seen = await world.slack.press(user, slack.ONCALL, parent["ts"], pressed)
+        pressed, seen = await presses(world, parent, incident, user)
         if pressed == ids.APPROVE_WITH_REASON:
             view = await seen.modal(callback_id=ids.APPROVE_REASON)
             assert (await world.slack.submit_view(user, view["id"], {ids.REASON_BLOCK: WHY})).errors == {}
         if number < people:
             await telling.shows(world, parent, f"*{number} of {people}*: <@{user}>")
+
+
+async def presses(world: worlds.World, parent: worlds.Message, incident: int, user: str) -> tuple[str, slack.Seen]:
+    """Which button approves what is asked for now, and what whoever presses it sees."""
+    pressed = await _drawn(world, parent, await world.value(_OPEN, incident))
+    return pressed, await world.slack.press(user, slack.ONCALL, parent["ts"], pressed)
 
 
 async def _drawn(world: worlds.World, parent: worlds.Message, proposal: int) -> str:

@@ -172,6 +172,37 @@ def _as_rule(rule: Object) -> simulated_access.PolicyRule:
     )
 
 
+@contextlib.asynccontextmanager
+async def impersonating(ground: grounds.Ground, user: str, group: str) -> AsyncIterator[None]:
+    """Inside, the writer of the ground may ask in the name of this user of this group, and of nobody else."""
+    rules = [
+        {"apiGroups": [""], "resources": [plural], "verbs": ["impersonate"], "resourceNames": [name]}
+        for plural, name in (("users", user), ("groups", group))
+    ]
+    if isinstance(ground, simulated.Simulated):
+        given = simulated_access.Binding("impersonator", tuple(map(_as_rule, rules)), 'User "writer"')
+        ground.cluster.access.bindings[simulated.WRITER].append(given)
+        yield
+        return
+    roles, name = "rbac.authorization.k8s.io", f"wk-impersonator-{ground.namespace}"
+    account = {"kind": "ServiceAccount", "name": "watchkeeper-writer", "namespace": ground.namespace}
+    role = {"apiVersion": f"{roles}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    binding = {
+        "apiVersion": f"{roles}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": roles, "kind": "ClusterRole", "name": name},
+        "subjects": [account],
+    }
+    for each in (role, binding):
+        await ground.admin.create(each)
+    try:
+        yield
+    finally:
+        for each in (binding, role):
+            await ground.admin.delete(str(each["kind"]), name, "")
+
+
 async def give_group(ground: grounds.Ground, group: str, verb: str, resource: str) -> None:
     """A right in the story's namespace, to whoever is in this group."""
     api = next(kind.api for kind in admin.KINDS.values() if kind.plural == resource)
