@@ -1,7 +1,7 @@
 """Where the machine plays: one simulated cluster, one database, two replicas with clocks and writers of their own.
 
 What is real: pipeline, store, executor, guardrails, the HTTP between executor and API server. What is the machine's:
-the clocks, the choice of the action (an advisor), and gates at which an execution is held up or dies.
+the clocks, somebody who asks for the actions, and gates at which an execution is held up or dies.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import asyncpg
 
 from bot import clusters
 from bot import pipeline as stages
-from bot.domain import diagnoses, proposals, watches
+from bot.domain import proposals, watches
 from demo.cluster import SimulatedCluster
 from demo.cluster.pieces import Piece
 from k8s import executor, guardrails, model
@@ -96,20 +96,6 @@ class HeldHand(clusters.GuardedHand):
 
 
 @dataclass
-class Chooser:
-    """An advisor that speaks for whatever the machine wants to see proposed."""
-
-    wanted: model.Action | None = None
-
-    async def advise(
-        self, _problem: model.Problem, _dossier: diagnoses.Dossier, found: diagnoses.Diagnosis
-    ) -> diagnoses.Diagnosis | None:
-        if self.wanted is None:
-            return None
-        return replace(found, candidates=(diagnoses.Candidate(self.wanted, "the machine speaks for it"),))
-
-
-@dataclass
 class Process:
     """One replica as it lives: a new one, with another owner, takes its place when it dies."""
 
@@ -163,7 +149,6 @@ class Room:
         self.world = world
         self.log = log
         self.rules = rules
-        self.chooser = Chooser()
         self.processes: dict[Name, Process] = {}
         self.lines = lines
         self.watch: watches.Watch | None = None
@@ -195,7 +180,6 @@ class Room:
             f"{name}{lives}",
             clock=clock,
             hands=lambda _: hand,
-            advisor=self.chooser,
             rules=replace(worlds.RULES, policy=self.rules),
         )
         self.processes[name] = Process(name, clock, bot, hand, lives)
@@ -218,6 +202,12 @@ class Room:
         for _ in range(5):
             if not await bot.pipeline.diagnose_next():
                 return
+
+    async def ask(self, name: Name, action: model.Action, user: str) -> None:
+        """Somebody asks for this action, for every incident; where something is under way, nothing comes of it."""
+        bot = self.processes[name].bot
+        for incident in await self.world.live(bot):
+            await bot.pipeline.ask_for(incident.id, action, user)
 
     async def execute(self, name: Name, where: Where = "") -> None:
         """One turn of the worker; held up where that is wanted and where it gets so far."""

@@ -28,14 +28,17 @@ from tests.machine import oracle, room
 
 T = TypeVar("T")
 ANA, BEN, CHLOE = worlds.ANA, worlds.BEN, worlds.CHLOE
+DORA = "U0DORA"
+"""Who asks for actions, and approves none."""
 ONE = room.policy([ANA, BEN], 1, reason=False)
 TWO = room.policy([ANA, BEN], 2, reason=True)
 WITHOUT_ANA = room.policy([BEN], 1, reason=False)
 POLICIES = {"one": ONE, "two": TWO, "without Ana": WITHOUT_ANA}
 EARLY = guardrails.CLOCKS_APART
 """So far a clock may be behind the one that gave a permit: more is a clock that jumped."""
-TOTALS = ("examples", "wrote", "writes", "proposals")
-"""Over all examples; `wrote`: examples in which the cluster was written to."""
+TOTALS = ("examples", "wrote", "writes", "proposals", "again", "moved")
+"""Over all examples; `wrote`: examples in which the cluster was written to; `again`: presses of who had approved what
+waits for another one still; `moved`: executions that were queued and met a target that was changed meanwhile."""
 STEP_SECONDS = 120
 """Of a machine that has much else to do."""
 API = model.ResourceRef("Deployment", "payments", "api")
@@ -113,8 +116,25 @@ class Approvals(stateful.RuleBasedStateMachine):
         self._step(self._look(name, action))
 
     async def _look(self, name: room.Name, action: str) -> None:
-        self._room.chooser.wanted = ACTIONS[action]
         await self._room.look(name)
+        await self._room.ask(name, ACTIONS[action], DORA)
+
+    def afresh(self, name: room.Name, action: str) -> None:
+        """What is under way comes to its end, what was mended is broken again, and this is proposed."""
+        for _ in range(3):
+            if not self._run(self._under_way()):
+                break
+            for each in room.USERS:
+                self.wake_up(each)
+                self.execute(each, "")
+            self.time_passes(901)
+            for each in room.USERS:
+                self.verify(each)
+        self.somebody_changes("broken", 0)
+        self._step(self._look(name, action))
+
+    async def _under_way(self) -> bool:
+        return any(row.state in proposals.RUNNING for row in await self._room.rows())
 
     @stateful.rule(name=replicas, user=people)
     def propose_again(self, name: room.Name, user: str) -> None:
@@ -157,19 +177,19 @@ class Approvals(stateful.RuleBasedStateMachine):
         self, name: room.Name, other: room.Name, action: str, where: room.Where, changed: room.Change | Literal[""]
     ) -> None:
         """Proposed, approved by two, done: so that much is done. Sometimes the target moves under it."""
-        self._step(self._look(name, action))
+        self.afresh(name, action)
         for user in (ANA, BEN):
             self._step(self._approve(other, user, self._meant(0), "it is on fire"))
         if changed:
             self.somebody_changes(changed, 7)
+            self.totals["moved"] += len(self._run(self._room.still()))
         self.execute(name, where)
 
     @stateful.rule(name=replicas, action=actions, user=st.sampled_from([ANA, BEN]))
     def one_person_presses_twice(self, name: room.Name, action: str, user: str) -> None:
         """Of what two people have to approve, through one replica and then the other."""
         self.the_policy_changes("both", "two")
-        self._room.chooser.wanted = ACTIONS[action]
-        self._step(self._again(name, user))
+        self.afresh(name, action)
         for each in room.USERS:
             self._step(self._approve(each, user, self._meant(0), "it is on fire"))
         self.execute(name, "")
@@ -194,6 +214,7 @@ class Approvals(stateful.RuleBasedStateMachine):
         now, policy = one.clock(), one.policy
         answer = await one.bot.pipeline.approve(approvals.Press(user, row.id, shown, reason))
         counted = answer.counted
+        self.totals["again"] += answer.ending == "again"
         self._oracle.pressed(row.id, shown, user, reason, counted=counted, now=now, policy=policy, early=EARLY)
         return counted
 
@@ -217,9 +238,12 @@ class Approvals(stateful.RuleBasedStateMachine):
             assert len(self._oracle.seen[row.id].given) < self._oracle.seen[row.id].needed, "approved, then rejected"
             self._oracle.ended(row.id, f"{user} rejected it")
 
-    @stateful.rule(presses=st.lists(st.tuples(verdicts, people, replicas), min_size=2, max_size=5))
-    def press_at_once(self, presses: list[Press]) -> None:
+    @stateful.rule(
+        name=replicas, action=actions, presses=st.lists(st.tuples(verdicts, people, replicas), min_size=2, max_size=5)
+    )
+    def press_at_once(self, name: room.Name, action: str, presses: list[Press]) -> None:
         """Several buttons in the same moment, through both replicas."""
+        self.afresh(name, action)
         if (row := self._meant(0)) is not None:
             self._step(self._at_once(row, presses))
 
@@ -366,6 +390,8 @@ def test_whatever_happens_in_whatever_order_only_what_was_approved_is_done(
     )
     stateful.run_state_machine_as_test(machine, settings=chosen_)
     assert 2 * totals["wrote"] >= totals["examples"], f"too few examples wrote anything at all: {totals}"
+    assert totals["again"], f"nobody pressed twice while somebody else had to: {totals}"
+    assert totals["moved"], f"nothing was changed between an approval and its execution: {totals}"
 
 
 @pytest.mark.timeout(0)
