@@ -129,7 +129,8 @@ class Ground(abc.ABC):
     @abc.abstractmethod
     async def bind(self, role: str) -> None:
         """Gives the bot's writer one of the optional roles of deploy/rbac.yaml: `watchkeeper-writer-jobs` in the
-        namespace, `watchkeeper-writer-nodes` in the whole cluster."""
+        namespace, `watchkeeper-writer-nodes` in the whole cluster; and `WRITER`, which it has in the namespace, in the
+        whole cluster as well."""
 
     @contextlib.asynccontextmanager
     async def ghost(self) -> AsyncIterator[str]:
@@ -232,8 +233,9 @@ class Ground(abc.ABC):
             assert tried == [], f"what the bot tried to write: {tried}"
 
 
-OF_NODES = frozenset({"watchkeeper-writer-nodes"})
-"""Optional roles that say nothing within a namespace."""
+WRITER = "watchkeeper-writer"
+EVERYWHERE = frozenset({WRITER, "watchkeeper-writer-nodes"})
+"""Roles that `bind` gives in the whole cluster."""
 ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 

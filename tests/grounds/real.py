@@ -154,9 +154,9 @@ class Real(ground.Ground):
     # --- what goes wrong
 
     async def bind(self, role: str) -> None:
-        name = f"{role}-{self.namespace}"
+        name = f"bound-{role}-{self.namespace}"
         rules = next(each["rules"] for each in _shipped() if _is_role(each, role))
-        api, everywhere = f"{_ROLES}/v1", role in ground.OF_NODES
+        api, everywhere = f"{_ROLES}/v1", role in ground.EVERYWHERE
         account = {"kind": "ServiceAccount", "name": _account("writer"), "namespace": self.namespace}
         await self._make({"apiVersion": api, "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules})
         await self._make(

@@ -98,7 +98,8 @@ class Simulated(ground.Ground):
             self._behind = timedelta()
 
     async def bind(self, role: str) -> None:
-        self.cluster.bind(WRITER, role, "" if role in ground.OF_NODES else self.namespace)
+        if role != ground.WRITER:  # which it has everywhere here
+            self.cluster.bind(WRITER, role, "" if role in ground.EVERYWHERE else self.namespace)
 
     def haunt(self, node: str) -> None:
         self.cluster.nodes.kubelets.cut_off.add(node)
