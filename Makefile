@@ -63,13 +63,17 @@ cluster-down: setup ## end it and remove what it left
 test-cluster: setup ## the stories on a real cluster, which is started where none is given (ARGS=… are pytest's)
 	@$(BIN)/python -m tests.cluster test --kubeconfig "$(KUBECONFIG)" $(ARGS)
 
-check: setup ## lint, types, import contracts, safety gates, links, migrations
+check: setup ## lint, types, import contracts, safety gates, links, migrations, evals
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_structure.py tests/test_documents.py
 	$(BIN)/python -m migrations check
+	$(BIN)/python -m evals
+
+eval: setup ## judge diagnoses by cases with known causes (ARGS="--case crash", ARGS=--model asks a model, too)
+	@$(BIN)/python -m evals $(ARGS)
 
 bench: setup ## measure against the limits; writes build/bench.json
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -77,4 +81,4 @@ bench: setup ## measure against the limits; writes build/bench.json
 clean: ## remove all that make and the tools made
 	rm -rf .venv build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup demo serve browser test coverage cluster cluster-down test-cluster check bench clean
+.PHONY: help setup demo serve browser test coverage cluster cluster-down test-cluster check eval bench clean

@@ -20,7 +20,8 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "status": ("/watch status [cluster]", "watches, what is open, what waits for an approval"),
     "now": ("/watch now [cluster/]namespace[/kind/name]", "sweep now; with nothing named, all watches"),
     "incidents": ("/watch incidents [open|mine|24h]", "list incidents"),
-    "show": ("/watch show WK-12", "one incident as it is now"),
+    "show": ("/watch show WK-12 [sent [page]]", "one incident as it is now; sent: what exactly was sent to a model"),
+    "why": ("/watch why [cluster/]namespace/[kind/]name", "look at one workload now, whatever is open"),
     "list": ("/watch list", "all watches with their last and next sweep"),
     "add": (
         (
@@ -42,7 +43,12 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "resume": ("/watch resume name", "go on with a paused watch"),
     "remove": ("/watch remove name", "remove a watch and close its incidents"),
     "policy": ("/watch policy [cluster[/namespace]] [action]", "what may be done here, by whom, and when not"),
+    "runbook": (
+        '/watch runbook [list | show name | remove name | add name [title "…"] [kinds KIND] [labels app=api] text]',
+        "the team's runbooks; add with no text opens a window",
+    ),
     "audit": ("/watch audit [WK-12|@person|24h]", "who did what, and whether the record is whole"),
+    "cost": ("/watch cost [24h|7d]", "what models cost, by watch, incident, model and day"),
     "report": ("/watch report now", "this channel's report of the last 24 hours"),
 }
 """Subcommand → (its form, what it does), in the order of the help."""
@@ -106,6 +112,25 @@ def needed(command: Command) -> str:
         form = FORMS[command.name][0]
         raise NotUnderstood(f"/watch {command.name}", "", form, f"`/watch {command.name}` needs one more word.")
     return command.rest
+
+
+def shown(command: Command) -> tuple[str, int | None]:
+    """`WK-12 [sent [page]]` → the incident, and the page of what was sent (None: the incident itself).
+
+    Raises NotUnderstood.
+    """
+    words = needed(command).split()
+    if len(words) == 1:
+        return words[0], None
+    page = words[2] if len(words) == 3 else "1"
+    if words[1].lower() != "sent" or len(words) > 3 or not (page.isascii() and page.isdigit() and len(page) < 6):
+        raise NotUnderstood(f"/watch show {command.rest}", "", FORMS["show"][0], "That is no page of an incident.")
+    return words[0], int(page)
+
+
+def not_as(name: str, rest: str, why: str = "") -> NotUnderstood:
+    """That what follows a known subcommand is none of its forms."""
+    return NotUnderstood(f"{name} {rest}".strip(), "", FORMS[name][0], why)
 
 
 def new_watch(rest: str, user: str, here: str, zone: str, own: Collection[str] = ()) -> watches.NewWatch:

@@ -26,6 +26,9 @@ _CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}|#[\w-]{1,80}")
 _USER = re.compile(r"[UW][A-Z0-9]{2,}|\*")
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)?")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
+_AMOUNTS = ("in", "out", "written", "read")
+_AMOUNT = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -95,6 +98,56 @@ def url(value: str) -> str:
     return value if value.endswith("/") else value + "/"
 
 
+def url_or_none(value: str) -> str:
+    """The same, or empty. Without a password: an address is shown to people, a token is not."""
+    if value and "@" in urllib.parse.urlsplit(value).netloc:
+        raise ValueError("it holds a user or a password: set a token beside it")
+    return url(value) if value else ""
+
+
+def key(secret: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
+    """A key that can stand in a header."""
+    if secret is not None and re.fullmatch(r"[!-~]{8,}", secret.get_secret_value()) is None:
+        raise ValueError("it is too short or holds characters that no key has (a space, a line break or quotes?)")
+    return secret
+
+
+def model_name(value: str) -> str:
+    """The name of a model, as its provider writes it."""
+    if _MODEL.fullmatch(value) is None:
+        raise ValueError("it is no name of a model")
+    return value
+
+
+def model_name_or_off(value: str) -> str:
+    """The same; empty where it is `off`."""
+    return "" if value in ("", "off") else model_name(value)
+
+
+def prices(value: object) -> object:
+    """`name=in/out/written/read, …` → name → US dollars for a million tokens of each."""
+    if not isinstance(value, str):
+        return value
+    found = _each(value, _priced)
+    if twice := {name for name, _ in found if [other for other, _ in found].count(name) > 1}:
+        raise ValueError(f"it names {', '.join(sorted(twice))} a second time: write it once")
+    return dict(found)
+
+
+def _priced(entry: str) -> tuple[str, tuple[float, ...]]:
+    name, equals, told = (half.strip() for half in entry.partition("="))
+    if not equals:
+        raise ValueError("has no = in it: write claude-sonnet-5-5=2/10/2.5/0.1")
+    return model_name(name), _price(told)
+
+
+def _price(text: str) -> tuple[float, ...]:
+    amounts = text.split("/")
+    if len(amounts) != len(_AMOUNTS) or any(_AMOUNT.fullmatch(each.strip()) is None for each in amounts):
+        raise ValueError(f"is no price: write {'/'.join(_AMOUNTS)}, each a number of US dollars for a million tokens")
+    return tuple(float(each) for each in amounts)
+
+
 def channel(value: str) -> str:
     """A Slack channel id, or `#name`: lower case, at most 80 characters (https://api.slack.com/methods/conversations.create)."""
     if value and (_CHANNEL.fullmatch(value) is None or value != (value.lower() if value[0] == "#" else value)):
@@ -130,6 +183,14 @@ def schedule(value: str) -> str:
 def schedule_or_off(value: str) -> str:
     """A cron expression, or `off`."""
     return value if value == "off" else schedule(value)
+
+
+def configmap(value: str) -> str:
+    """`namespace/name` (kubernetes.io/docs/concepts/overview/working-with-objects/names)."""
+    part = "[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+    if value and re.fullmatch(f"{part}/{part}", value) is None:
+        raise ValueError("it is not namespace/name")
+    return value
 
 
 def home(value: Path) -> Path:

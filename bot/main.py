@@ -24,11 +24,12 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot import clusters, doors, errors, following, parts, pipeline, settings, telemetry, telling
 from bot.domain import approvals, looks, ports, watches
-from bot.evidence import collecting
+from bot.evidence import collecting, past, runbooks
 from bot.llm import absent
 from bot.slack import calling, connecting, installing, membership, publisher
 from bot.store import engine
-from handlers import asking, buttons, commands, health, home, modals, schedules
+from handlers import asking, buttons, commands, health, home, mentions, modals, schedules
+from handlers import runbooks as runbook_forms
 from k8s import executor, model
 from k8s.client import connection
 from k8s.client import errors as cluster_errors
@@ -45,6 +46,11 @@ MEMBERS_SECONDS = 2.0
 VERIFIERS = 1
 EXECUTORS = 2
 DIAGNOSERS = 2
+ANSWERERS = 2
+RUNBOOKS_SECONDS = 60.0
+"""How often runbooks in a folder and a ConfigMap are read again."""
+ADVISERS = 2
+"""Questions to a model that one replica has under way at a time: an answer takes a minute."""
 
 
 def clock() -> datetime:
@@ -148,6 +154,7 @@ class Bot:
                 time_to_live=self._chosen.members_ttl,
             )
             stack.push_async_callback(self._directory.close)
+            earlier = past.Past(database, clock)
             wired = ports.Ports(
                 store=database,
                 eyes=self._clusters,
@@ -158,8 +165,12 @@ class Bot:
                     log_lines=self._chosen.log_tail_lines,
                     log_bytes=self._chosen.log_tail_bytes,
                     secret_changes=self._chosen.secret_changes,
+                    more=(*parts.sources_of(self._chosen, clock), earlier, runbooks.Shelf(database)),
+                    live=earlier.live,
                 ),
-                advisor=absent.NoAdvisor(),
+                advisor=await stack.enter_async_context(
+                    parts.advisor_of(self._chosen, self._clusters, database, clock, self._monotonic, self._metrics)
+                ),
                 bell=self._bell,
                 clock=clock,
                 owner=self._owner,
@@ -184,7 +195,7 @@ class Bot:
                 self._following = following.Following(line, wired, seeing.connection, seeing.selected, self._monotonic)
             stack.push_async_callback(line.stop)
             stack.push_async_callback(held.hang_up)
-            for door in (commands, buttons, asking, modals, home):
+            for door in (commands, buttons, asking, modals, home, mentions, runbook_forms):
                 door.register(app, held)
             await self._work(held, database, app, stack)
 
@@ -241,9 +252,12 @@ class Bot:
             ("diagnose", held.pipeline.diagnose_next, DIAGNOSERS),
             ("execute", held.pipeline.execute_next, EXECUTORS),
             ("verify", held.pipeline.verify_next, VERIFIERS),
+            ("advise", held.pipeline.advise_next, ADVISERS),
+            ("answer", held.pipeline.answer_next, ANSWERERS),
             ("announce", held.pipeline.announce_next, 1),
             ("tidy", _every(5.0, held.pipeline.tidy), 1),
             ("members", _every(MEMBERS_SECONDS, self._directory.refresh), 1),
+            ("runbooks", _every(RUNBOOKS_SECONDS, self._library(database).refresh), 1),
             ("schedules", _every(5.0, timing.refresh), 1),
             ("count", _every(15.0, lambda: self._count(held)), 1),
         ]
@@ -265,6 +279,18 @@ class Bot:
             group.create_task(timing.at_start(), name="first sweeps")
             group.create_task(self._installation.learn(), name="workspace")
             _LOG.info("bot.ready", owner=self._owner, clusters=list(self._clusters.clusters))
+
+    def _library(self, database: engine.Database) -> runbooks.Library:
+        """The runbooks that are kept in files."""
+        return runbooks.Library(
+            database,
+            clock,
+            folder=self._chosen.runbooks_dir,
+            configmap=self._chosen.runbooks_configmap,
+            clusters=self._clusters.clusters,
+            readers=self._clusters.reader,
+            own=self._chosen.kinds.own.kinds,
+        )
 
     async def _worker(self, name: str, turn: Callable[[], Awaitable[bool]]) -> None:
         """Turn after turn. Whatever one turn meets, the next one comes: rows say what is still to be done."""
@@ -432,6 +458,7 @@ async def look_once(
             log_lines=chosen.log_tail_lines,
             log_bytes=chosen.log_tail_bytes,
             secret_changes=chosen.secret_changes,
+            more=parts.sources_of(chosen, clock),
         ),
         advisor=absent.NoAdvisor(),
         bell=unwired,

@@ -5,10 +5,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from bot import errors, settings
-from bot.domain import rules
+import pydantic
+
+from bot import clusters, errors, ledger, settings
+from bot.domain import consultations, ports, rules
+from bot.evidence import asking, gathering, loki, looking, prometheus, ranking
+from bot.llm import absent, advisor, pricing
 from bot.store import embedded, engine
 from k8s.client import connection
 from k8s.client import errors as cluster_errors
@@ -76,7 +80,76 @@ def rules_of(chosen: settings.Settings) -> rules.Rules:
         first_post_delay=chosen.first_post_delay,
         coalesce=chosen.coalesce,
         history=max(chosen.undo_ttl, rules.Rules().history),
+        language=chosen.language,
+        model_deadline=chosen.model_deadline,
     )
+
+
+def sources_of(chosen: settings.Settings, clock: ports.Clock) -> Sequence[gathering.Source]:
+    """Where evidence is looked for besides the cluster and the record: what is set of Prometheus and Loki."""
+    metrics, lines = prometheus_of(chosen, clock), loki_of(chosen, clock)
+    return [one for one in (metrics, lines) if one is not None]
+
+
+def prometheus_of(chosen: settings.Settings, clock: ports.Clock) -> prometheus.Prometheus | None:
+    if not chosen.prometheus_url:
+        return None
+    return prometheus.Prometheus(asking.Address(chosen.prometheus_url, _text(chosen.prometheus_token)), clock)
+
+
+def loki_of(chosen: settings.Settings, clock: ports.Clock) -> loki.Loki | None:
+    return loki.Loki(asking.Address(chosen.loki_url, _text(chosen.loki_token)), clock) if chosen.loki_url else None
+
+
+@contextlib.asynccontextmanager
+async def advisor_of(
+    chosen: settings.Settings,
+    seeing: clusters.Clusters,
+    store: ports.Store,
+    clock: ports.Clock,
+    monotonic: Callable[[], float],
+    meter: ports.Meter,
+) -> AsyncIterator[ports.Advisor]:
+    """The model of the settings behind its checks and ceilings, or none, for as long as the body runs.
+
+    The library of the API is loaded only where a model is set: most of its weight is never used without one.
+    """
+    if chosen.anthropic_api_key is None:
+        yield absent.NoAdvisor()
+        return
+    from bot.llm import client
+
+    asked = client.Client(chosen.anthropic_api_key.get_secret_value(), chosen.anthropic_base_url)
+    micro = (int(amount * consultations.MICRO) for amount in _budgets(chosen))
+    paying = ledger.Ledger(store, consultations.Ceilings(*micro), clock, meter)
+    metrics, lines = prometheus_of(chosen, clock), loki_of(chosen, clock)
+
+    def look(brief: consultations.Brief) -> ports.Looking:
+        return looking.Looking(
+            brief,
+            seeing.reader,
+            seeing.selected,
+            store,
+            clock,
+            chosen.policy,
+            metrics=metrics,
+            lines=lines,
+        )
+
+    options = advisor.Options(chosen.model, chosen.model_small, chosen.model_max_turns)
+    prices = pricing.Prices(chosen.model_prices)
+    try:
+        yield advisor.Advisor(asked, look, paying, prices, ranking.fit, options, monotonic=monotonic)
+    finally:
+        await asked.close()
+
+
+def _budgets(chosen: settings.Settings) -> tuple[float, float, float]:
+    return chosen.budget_incident, chosen.budget_watch_day, chosen.budget_day
+
+
+def _text(secret: pydantic.SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()
 
 
 @contextlib.asynccontextmanager

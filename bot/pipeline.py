@@ -18,8 +18,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot import errors
-from bot.domain import approvals, cards, choices, diagnoses, edits, incidents, looks, memory, ports, proposals, watches
+from bot.domain import (
+    approvals,
+    cards,
+    choices,
+    consultations,
+    diagnoses,
+    edits,
+    incidents,
+    inquiries,
+    intents,
+    looks,
+    memory,
+    ports,
+    proposals,
+    watches,
+)
 from bot.flow import (
+    accounting,
+    advising,
     announcing,
     answering,
     approving,
@@ -29,8 +46,12 @@ from bot.flow import (
     editing,
     examining,
     executing,
+    explaining,
+    inspecting,
     proposing,
+    questioning,
     reporting,
+    shelving,
     sweeping,
     taking,
     triage,
@@ -43,6 +64,8 @@ from k8s import policy as rulebook
 PRESSES = 4
 """Presses that are decided at once in one process; more of them wait for their turn, in order. Less than the pool has
 connections: however many people press, none is told that the database is busy, and the workers go on."""
+WHY_SECONDS = 45.0
+"""For the answer to `/watch why`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +82,9 @@ class SweptNow:
 class Pipeline:
     """All that the doors and the workers may ask for."""
 
-    def __init__(self, wired: ports.Ports) -> None:
+    def __init__(self, wired: ports.Ports, diagnose: examining.Diagnose = diagnosing.diagnose) -> None:
         self._wired = wired
+        self._diagnose = diagnose
         self._turns = asyncio.Semaphore(PRESSES)
         self._looking: dict[tuple[int, model.Scope | None], asyncio.Task[SweptNow]] = {}
         """Sweeps that people asked for and that run now: whoever asks for the same meanwhile gets its answer."""
@@ -124,7 +148,7 @@ class Pipeline:
 
     async def look_once(self, cluster: str, scope: model.Scope, *, diagnose: bool) -> looks.Look:
         """`watchkeeper sweep`: one look with neither Slack nor database. Raises ClusterUnavailable."""
-        return await examining.look(self._wired, cluster, scope, diagnosing.diagnose if diagnose else None)
+        return await examining.look(self._wired, cluster, scope, self._diagnose if diagnose else None)
 
     # --- buttons --------------------------------------------------------------------------------------------------
 
@@ -282,6 +306,68 @@ class Pipeline:
     async def show(self, words: str) -> cards.IncidentCard:
         return await answering.show(self._wired, words)
 
+    async def hear(self, mention: inquiries.Mention) -> bool:
+        """A question in an incident's thread: kept, once, to be answered there. False for any other place."""
+        incident = await questioning.incident_of(self._wired, mention)
+        if incident is None:
+            return False
+        await questioning.ask(self._wired, mention, incident)
+        return True
+
+    async def why(self, words: str) -> inquiries.Inquiry:
+        """`/watch why [cluster/]namespace/[kind/]name`: its incident; else a fresh look, diagnosed by the rules.
+
+        Opens nothing. Raises NotPossible with near names, ClusterUnavailable.
+        """
+        try:
+            async with asyncio.timeout(WHY_SECONDS):
+                return await self._inquire(words)
+        except TimeoutError:
+            told = f"The cluster did not answer within {WHY_SECONDS:g} s. Ask again, or look at `/watch status`."
+            raise errors.NotPossible(told) from None
+
+    async def _inquire(self, words: str) -> inquiries.Inquiry:
+        wired = self._wired
+        watch, subject = await answering.workload(wired, words)
+        incident = await inspecting.incident_of(wired, watch.cluster, subject)
+        if incident is not None:
+            return inquiries.Inquiry(watch.cluster, subject, await self.show(incident.name))
+        seen = await inspecting.look(wired, watch, subject)
+        dossiers = await asyncio.gather(*(wired.witness.collect(watch.cluster, one) for one in seen.problems))
+        found = tuple(
+            inquiries.Found(problem, self._diagnose(problem, dossier, wired.clock()), dossier.evidence)
+            for problem, dossier in zip(seen.problems, dossiers, strict=True)
+        )
+        return inquiries.Inquiry(watch.cluster, subject, None, found, seen.facts, seen.looked, seen.unread)
+
+    async def runbooks(self) -> Sequence[consultations.Runbook]:
+        return await shelving.listed(self._wired)
+
+    async def runbook(self, name: str) -> Sequence[consultations.Runbook]:
+        """All of this name, from wherever. Raises NotPossible."""
+        return await shelving.show(self._wired, name)
+
+    async def add_runbook(self, new: consultations.Runbook) -> bool:
+        """False where it is there just like this. Raises NotPossible."""
+        return await shelving.add(self._wired, new)
+
+    async def remove_runbook(self, name: str, user: str) -> None:
+        """Raises NotPossible."""
+        await shelving.remove(self._wired, name, user)
+
+    async def costs(self, words: str) -> Sequence[consultations.Costs]:
+        """What models cost in a time. Raises NotPossible."""
+        return await accounting.costs(self._wired, words)
+
+    async def sent(self, incident: incidents.Incident, user: str) -> Sequence[consultations.Call]:
+        """The requests to models about this incident, oldest first, for this person's eyes."""
+        return await accounting.sent(self._wired, incident.id, incident.cluster, user)
+
+    @property
+    def model(self) -> str:
+        """What is asked besides the rules; empty where nothing is."""
+        return self._wired.advisor.model
+
     async def audit_page(self, words: str, user: str) -> cards.AuditPage:
         return await answering.audited(self._wired, words, user)
 
@@ -375,25 +461,60 @@ class Pipeline:
             await self._leave(incident)
             return True
         dossier = await wired.witness.collect(incident.cluster, problem)
-        found = diagnosing.diagnose(problem, dossier, wired.clock())
-        found = await wired.advisor.advise(problem, dossier, found) or found
-        remembered = await self._remembered(incident, found)
+        found = self._diagnose(problem, dossier, wired.clock())
+        remembered = await self._remembered(incident, found.candidates)
         found = replace(found, candidates=remembered.candidates)
         mode = "observe" if watch is None else watch.mode
         drafted = await proposing.draft(wired, incident, mode, found.candidates, proposer=incident.asked_by)
         drafted = replace(drafted, refused=(*remembered.dropped, *drafted.refused))
-        await proposing.publish(wired, incident, found, dossier.evidence, drafted, incidents.causes(problem))
+        question = advising.key(wired, problem, found, dossier.evidence)
+        await proposing.publish(wired, incident, found, dossier.evidence, drafted, incidents.causes(problem), question)
         await announcing.announce(wired, incident.id, watch)
         return True
 
-    async def _remembered(self, incident: incidents.Incident, found: diagnoses.Diagnosis) -> memory.Ordered:
+    async def advise_next(self) -> bool:
+        """Asks a model about one diagnosis that the rules have made; what it says is put beside what is shown."""
+        wired = self._wired
+        turn = await advising.take(wired) if wired.advisor.model else None
+        if turn is None:
+            return False
+        done = await advising.remembered(wired, turn)
+        if done is None:
+            try:
+                done = await advising.ask(wired, turn, await examining.problem_of(wired, turn.incident, turn.watch))
+            except errors.ClusterUnavailable as error:
+                done = advising.away(turn, error)
+        if done is not None:
+            drafted = await self._advised(turn, done)
+            if await advising.record(wired, turn, done, drafted.refused):
+                await proposing.advised(wired, turn.incident.id, drafted)
+        return True
+
+    async def _advised(self, turn: advising.Turn, done: consultations.Advice) -> proposing.Drafted:
+        """What the model speaks for, where the rules have nothing: by the same way, and never done by itself."""
+        wired, incident = self._wired, turn.incident
+        async with wired.store.begin() as tx:
+            rows = await tx.proposals.of_incident(incident.id)
+        spoken_for = tuple(advising.candidates(done, rows))
+        ordered = await self._remembered(incident, spoken_for)
+        mode: guardrails.Mode = "observe" if turn.watch is None or turn.watch.mode == "observe" else "approve"
+        drafted = await proposing.draft(wired, incident, mode, ordered.candidates)
+        return replace(drafted, refused=(*ordered.dropped, *drafted.refused))
+
+    async def _remembered(
+        self, incident: incidents.Incident, candidates: tuple[diagnoses.Candidate, ...]
+    ) -> memory.Ordered:
         """The candidates in the order that what was tried here before speaks for."""
-        if not found.candidates or not incident.kinds:
-            return memory.Ordered(found.candidates)
+        if not candidates or not incident.kinds:
+            return memory.Ordered(candidates)
         since = self._wired.clock() - memory.SPAN
         async with self._wired.store.begin() as tx:
             tries = await tx.executions.tried(incident.cluster, incident.subject, incident.kinds[0], since)
-        return memory.ordered(found.candidates, tries)
+        return memory.ordered(candidates, tries)
+
+    async def answer_next(self) -> bool:
+        """Answers one question that somebody asked in an incident's thread."""
+        return await questioning.answer(self._wired, explaining.answer, intents.about)
 
     async def _leave(self, incident: incidents.Incident) -> None:
         """Its findings are gone on a fresh look: the sweeps will say so in their own time."""
@@ -445,6 +566,7 @@ class Pipeline:
         return verifying.WayBack(none="; ".join(reason.removeprefix(considered) for reason in drafted.refused))
 
     async def tidy(self) -> None:
-        """Ends proposals that expired and sweeps that were abandoned."""
+        """Ends proposals that expired and sweeps that were abandoned; forgets what was sent to a model long ago."""
         await proposing.expire(self._wired)
         await sweeping.abandon(self._wired)
+        await advising.forget(self._wired)

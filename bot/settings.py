@@ -36,6 +36,10 @@ def _set(default: Any, how: str, *names: str, **bounds: Any) -> Any:
     return pydantic.Field(default, validation_alias=alias, json_schema_extra={"how": how}, **bounds)
 
 
+def _dollars(default: float) -> Any:
+    return _set(default, "US dollars, such as 0.50 or 20; 0 is nothing at all", ge=0, le=1_000_000)
+
+
 def _seconds(default: float, least: float, most: float) -> Any:
     spans = [timedelta(seconds=number) for number in (default, least, most)]
     how = f"a duration from {formats.in_words(spans[1])} to {formats.in_words(spans[2])}, such as 90s, 15m or 12h"
@@ -49,6 +53,11 @@ _Kinds = Annotated[tuple[str, ...], pydantic_settings.NoDecode, pydantic.BeforeV
 _Graces = Annotated[Mapping[str, timedelta], pydantic_settings.NoDecode, pydantic.BeforeValidator(formats.graces)]
 _Severities = Annotated[
     Mapping[str, model.Severity], pydantic_settings.NoDecode, pydantic.BeforeValidator(formats.severities)
+]
+_Prices = Annotated[
+    Mapping[str, tuple[float, float, float, float]],
+    pydantic_settings.NoDecode,
+    pydantic.BeforeValidator(formats.prices),
 ]
 _Folder = Annotated[Path, pydantic.AfterValidator(formats.home)]
 _File = Annotated[Path | None, pydantic.AfterValidator(lambda value: None if value is None else formats.home(value))]
@@ -164,6 +173,27 @@ class Settings(pydantic_settings.BaseSettings):
     log_tail_bytes: int = _set(65536, "a number of bytes from 1024 to 1048576", ge=1024, le=1048576)
     """Bytes read from the end of a container's log at most: one endless line must not fill the memory."""
 
+    prometheus_url: Annotated[str, pydantic.AfterValidator(formats.url_or_none)] = _set(
+        "", "the address of a Prometheus, such as http://prometheus.monitoring:9090; {cluster} is the cluster's name"
+    )
+    """Asked for the hour before a failure: memory, cpu, throttling, restarts, errors (docs/evidence.md). Empty: not."""
+    prometheus_token: Annotated[_Secret, pydantic.AfterValidator(formats.key)] = _set(None, "a bearer token")
+    """Sent to Prometheus as `Authorization: Bearer …`, where it wants one."""
+    loki_url: Annotated[str, pydantic.AfterValidator(formats.url_or_none)] = _set(
+        "", "the address of a Loki, such as http://loki.monitoring:3100; {cluster} is the cluster's name"
+    )
+    """Asked for lines of errors in the half hour before a failure (docs/evidence.md). Empty: not."""
+    loki_token: Annotated[_Secret, pydantic.AfterValidator(formats.key)] = _set(None, "a bearer token")
+    """Sent to Loki as `Authorization: Bearer …`, where it wants one."""
+
+    # Runbooks
+    runbooks_dir: _File = _set(None, "the path of a folder of Markdown files")
+    """Runbooks: the Markdown files of this folder, shown with the evidence that they fit (docs/runbooks.md)."""
+    runbooks_configmap: Annotated[str, pydantic.AfterValidator(formats.configmap)] = _set(
+        "", "namespace/name of a ConfigMap, such as ops/runbooks"
+    )
+    """A ConfigMap whose entries are runbooks, read in each cluster that has it. The reading identity must get it."""
+
     # Failure kinds
     graces: _Graces = _set(
         {}, "kind=duration, with commas between them, such as NotReady=10m,Unschedulable=30s (0s to 1d)"
@@ -226,6 +256,49 @@ class Settings(pydantic_settings.BaseSettings):
     """For this long after an action was verified, signals of before it (an old OOM kill, say) open nothing, and a new
     failure of the same workload goes on in the same thread."""
 
+    # The model
+    anthropic_api_key: Annotated[_Secret, pydantic.AfterValidator(formats.key)] = _set(
+        None,
+        "an API key of the Claude Console (sk-ant-…)",
+        PREFIX + "ANTHROPIC_API_KEY",
+        "ANTHROPIC_API_KEY",
+    )
+    """Asks a model for its view besides the rules. Without it no model is asked, and the rules stand alone."""
+    anthropic_base_url: Annotated[str, pydantic.AfterValidator(formats.url)] = _set(
+        "https://api.anthropic.com/", "the base address of the Messages API, such as https://api.anthropic.com/"
+    )
+    """Base address of the Messages API: for gateways, proxies and stand-ins."""
+    model: Annotated[str, pydantic.AfterValidator(formats.model_name)] = _set(
+        "claude-sonnet-5-5", "the name of a model, such as claude-sonnet-5-5"
+    )
+    """The model whose view is shown."""
+    model_small: Annotated[str, pydantic.AfterValidator(formats.model_name_or_off)] = _set(
+        "claude-haiku-5-5", "the name of a model, such as claude-haiku-5-5, or off"
+    )
+    """Asked first. The larger one is asked where this one says that it is not sure. off: only the larger one."""
+    model_prices: _Prices = _set(
+        {
+            "claude-haiku-5-5": (0.1, 0.5, 0.125, 0.01),
+            "claude-sonnet-5-5": (2, 10, 2.5, 0.1),
+            "claude-opus-5-5": (4, 20, 5, 0.2),
+        },
+        "name=in/out/written/read in US dollars for a million tokens, with commas between the models",
+    )
+    """What models cost: tokens in, out, written to the prompt cache and read from it. A model that is not in the list
+    counts as the dearest of each."""
+    model_max_turns: int = _set(6, "a number of requests from 1 to 20", ge=1, le=20)
+    """Requests that one model may take for one view, with what it looks at in between."""
+    model_deadline: _Span = _seconds(90, 5, 600)
+    """A view that takes longer than this is not waited for."""
+    budget_incident: float = _dollars(0.5)
+    """What may be spent on one incident over its whole life, its questions included."""
+    budget_watch_day: float = _dollars(5)
+    """What may be spent on the incidents of one watch in a day (UTC)."""
+    budget_day: float = _dollars(20)
+    """What may be spent in a day (UTC) on all. At a ceiling no model is asked, and the card says so."""
+    language: Literal["en", "ko"] = _set("en", "en or ko")
+    """The language that a model writes in: English or Korean. The product's own words are English."""
+
     # The process
     listen_host: str = _set("127.0.0.1", "an address of this machine, such as 127.0.0.1 or 0.0.0.0", min_length=1)
     """Address for /healthz, /readyz, /metrics and Slack's requests. Only this machine, unless told: no login."""
@@ -283,7 +356,15 @@ class Settings(pydantic_settings.BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret text, for the masking of logs. Never printed."""
-        held = [self.slack_bot_token, self.slack_app_token, self.slack_signing_secret, self.database_url]
+        held = [
+            self.slack_bot_token,
+            self.slack_app_token,
+            self.slack_signing_secret,
+            self.database_url,
+            self.anthropic_api_key,
+            self.prometheus_token,
+            self.loki_token,
+        ]
         texts = [secret.get_secret_value() for secret in held if secret is not None]
         if self.database_url is not None:
             password = urllib.parse.urlsplit(self.database_url.get_secret_value()).password
@@ -422,6 +503,10 @@ def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if settings.cluster_name and len(settings.contexts) > 1:
         line = f"{variable('cluster_name')} names one cluster, but {variable('contexts')} has several: unset it"
         yield ("cluster_name", "contexts"), line
+    for field in ("prometheus_url", "loki_url"):
+        if len(settings.contexts) > 1 and getattr(settings, field) and "{cluster}" not in getattr(settings, field):
+            line = f"{variable(field)} is one address for several clusters: write {{cluster}} in it, or unset it"
+            yield (field, "contexts"), line
     if both := [kind for kind in settings.kinds_on if kind in settings.kinds_off]:
         line = f"{variable('kinds_on')} and {variable('kinds_off')} both name {', '.join(both)}: unset one of them"
         yield ("kinds_on", "kinds_off"), line

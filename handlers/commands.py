@@ -9,11 +9,14 @@ import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 
-from bot import commands, doors, pipeline
+from bot import commands, doors, pipeline, runbooks
 from bot.domain import watches
-from bot.slack.blocks import answers, limits, messages
+from bot.slack.blocks import answering, answers, limits, messages, money, shelving
 
 _LOG = structlog.get_logger(__name__)
+
+OPENED = "Write it in the window. For a text of more than 3,000 characters, use a folder or a ConfigMap."
+TOO_SLOW = "Slack did not open the window in time. Type it again."
 
 Respond = Callable[..., Awaitable[Any]]
 
@@ -25,6 +28,8 @@ class _Asked:
     command: commands.Command
     user: str
     channel: str
+    trigger: str = ""
+    """Opens a window, for three seconds."""
 
 
 Answer = Callable[[_Asked], Awaitable[messages.Message]]
@@ -44,6 +49,9 @@ class _Listener:
             "now": self._now,
             "incidents": self._incidents,
             "show": self._show,
+            "why": self._why,
+            "runbook": self._runbook,
+            "cost": self._cost,
             "policy": self._policy,
             "audit": self._audit,
             "report": self._report,
@@ -71,12 +79,13 @@ class _Listener:
                 await self._held.publisher.whisper(channel, user, message)
 
         async with doors.guarded(self._held, "/watch", lambda text: tell(answers.said(text))):
-            await tell(await self._answered(str(command.get("text") or ""), user, channel))
+            text, trigger = (str(command.get(name) or "") for name in ("text", "trigger_id"))
+            await tell(await self._answered(text, user, channel, trigger))
 
-    async def _answered(self, text: str, user: str, channel: str) -> messages.Message:
+    async def _answered(self, text: str, user: str, channel: str, trigger: str) -> messages.Message:
         try:
             parsed = commands.parse(text)
-            return await self._answers[parsed.name](_Asked(parsed, user, channel))
+            return await self._answers[parsed.name](_Asked(parsed, user, channel, trigger))
         except commands.NotUnderstood as error:
             return _not_understood(error)
 
@@ -96,7 +105,46 @@ class _Listener:
         return answers.incident_list(found, titles.get(which, "Open incidents"))
 
     async def _show(self, asked: _Asked) -> messages.Message:
-        return answers.show(await self._held.pipeline.show(commands.needed(asked.command)))
+        name, page = commands.shown(asked.command)
+        card = await self._held.pipeline.show(name)
+        if page is None:
+            return answers.show(card)
+        return money.sent(card.incident.name, await self._held.pipeline.sent(card.incident, asked.user), page)
+
+    async def _cost(self, asked: _Asked) -> messages.Message:
+        held = self._held.pipeline
+        return money.costs(await held.costs(asked.command.rest), held.model)
+
+    async def _why(self, asked: _Asked) -> messages.Message:
+        return answering.why(await self._held.pipeline.why(commands.needed(asked.command)))
+
+    async def _runbook(self, asked: _Asked) -> messages.Message:
+        word, _, rest = asked.command.rest.partition(" ")
+        held = self._held.pipeline
+        match word.lower(), rest.strip():
+            case "" | "list", "":
+                return answering.runbook_list(await held.runbooks())
+            case "show", name if name:
+                return answering.runbook(await held.runbook(name))
+            case "remove", name if name:
+                await held.remove_runbook(name, asked.user)
+                return answers.said(f"Runbook `{name}` is removed.")
+            case "add", typed:
+                return await self._add_runbook(asked, typed)
+        raise commands.not_as("runbook", asked.command.rest)
+
+    async def _add_runbook(self, asked: _Asked, typed: str) -> messages.Message:
+        """With no text, by a window: whoever typed it is told there what came of it."""
+        try:
+            entry = runbooks.typed(typed)
+            if not entry.body:
+                opened = await self._held.publisher.open_modal(asked.trigger, shelving.form(entry.name))
+                return answers.said(OPENED if opened is not None else TOO_SLOW)
+            new = runbooks.made(entry, asked.user, self._held.pipeline.own_kinds)
+        except runbooks.Wrong as fault:
+            raise commands.not_as("runbook", f"add {typed}", f"The runbook was not added: {fault}.") from fault
+        changed = await self._held.pipeline.add_runbook(new)
+        return answers.said(f"Runbook `{new.name}` is kept." if changed else f"`{new.name}` was there just like this.")
 
     async def _list(self, _asked: _Asked) -> messages.Message:
         return answers.watch_list((await doors.status(self._held)).watches)

@@ -26,6 +26,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "Secret": (),
     "ConfigMap": ("get",),
     "ControllerRevision": ("list",),
+    "LimitRange": ("list",),
     "PodMetrics": ("get", "list"),
 }
 """Of all kinds but these the reader gets, lists and watches. Secrets are a role of their own, in deploy/rbac.yaml."""

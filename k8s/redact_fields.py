@@ -82,6 +82,7 @@ _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 _SECRET_KIND = re.compile(r"kind\\{0,8}[\"']?\s{0,8}:\s{0,8}\\{0,8}[\"']?Secret(?![\w])")
 _DATA_LINE = re.compile(r"([ \t]*)(?:- )?(?:data|stringData):[ \t]*")
+_ESCAPED_END = re.compile(r"(\\{1,8}n)")
 _ENTRY = re.compile(r"([ \t]*[\w.\"'-]{1,253}:)[ \t]*(\S.*)?")
 _DATA_JSON = re.compile(r"(\\{0,8}\"(?:data|stringData)\\{0,8}\"\s{0,20}:\s{0,20}\{)([^{}]*+)(?=\})")
 _DATA_VALUE = re.compile(r"(:\s{0,20}\\{0,8}\")([^\"\\]+)(?=\\{0,8}\")")
@@ -117,7 +118,17 @@ def manifests(text: str) -> str:
         return text
     text = _DATA_JSON.sub(lambda match: match.group(1) + _DATA_VALUE.sub(_blank, match.group(2)), text)
     documents = re.split(r"(?m)(^---.*$)", text)
-    return "".join(_yaml(document) if _SECRET_KIND.search(document) else document for document in documents)
+    text = "".join(_yaml(document) if _SECRET_KIND.search(document) else document for document in documents)
+    return "\n".join(map(_escaped, text.split("\n"))) if "\\n" in text else text
+
+
+def _escaped(line: str) -> str:
+    """The same where the ends of the manifest's lines are escaped: YAML in a JSON string, in one line of a log."""
+    if "\\n" not in line or not _SECRET_KIND.search(line):
+        return line
+    parts = _ESCAPED_END.split(line)
+    parts[::2] = _yaml("\n".join(parts[::2])).split("\n")
+    return "".join(parts)
 
 
 def _blank(match: re.Match[str]) -> str:

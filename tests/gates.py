@@ -202,7 +202,7 @@ def demo(path: str, source: str) -> list[str]:
 
     def found(node: ast.AST) -> str:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            outside = {name.partition(".")[0] for name in _imported(node)} & {"demo", "tests", "benchmarks"}
+            outside = {name.partition(".")[0] for name in _imported(node)} & {"demo", "tests", "benchmarks", "evals"}
             return f"imports {min(outside)}" if outside else ""
         return ""
 

@@ -188,7 +188,7 @@ def _methods_called() -> set[str]:
 
 
 def test_the_scopes_are_exactly_what_the_called_methods_need() -> None:
-    needed = {"commands"} | {scope for method in _methods_called() for scope in SCOPES[method]}
+    needed = {"commands", "app_mentions:read"} | {scope for method in _methods_called() for scope in SCOPES[method]}
     assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == needed
     assert set(MANIFEST["oauth_config"]["scopes"]) == {"bot"}
 
@@ -197,7 +197,7 @@ def test_the_manifest_turns_on_what_the_doors_listen_to() -> None:
     chosen = MANIFEST["settings"]
     assert chosen["socket_mode_enabled"]
     assert chosen["interactivity"] == {"is_enabled": True}
-    assert chosen["event_subscriptions"]["bot_events"] == ["app_home_opened"]
+    assert chosen["event_subscriptions"]["bot_events"] == ["app_home_opened", "app_mention"]
     assert MANIFEST["features"]["app_home"]["home_tab_enabled"]
     (command,) = MANIFEST["features"]["slash_commands"]
     assert command["command"] == "/watch"
@@ -205,6 +205,7 @@ def test_the_manifest_turns_on_what_the_doors_listen_to() -> None:
     listened = "\n".join(path.read_text() for path in (ROOT / "handlers").glob("*.py"))
     assert '"/watch"' in listened
     assert '"app_home_opened"' in listened
+    assert '"app_mention"' in listened
 
 
 def test_the_manifest_keeps_slacks_limits() -> None:
@@ -241,10 +242,10 @@ def test_the_reader_may_see_exactly_what_is_read_and_change_nothing() -> None:
         (each.group, each.plural, verb)
         for each in resources.RESOURCES.values()
         for verb in ("get", "list", "watch")
-        if each.kind not in {"Secret", "ConfigMap", "ControllerRevision", "PodMetrics"}
+        if each.kind not in {"Secret", "ConfigMap", "ControllerRevision", "LimitRange", "PodMetrics"}
     }
     lists |= {("metrics.k8s.io", "pods", verb) for verb in ("get", "list")}
-    lists |= {("", "configmaps", "get"), ("apps", "controllerrevisions", "list")}
+    lists |= {("", "configmaps", "get"), ("apps", "controllerrevisions", "list"), ("", "limitranges", "list")}
     assert _granted("watchkeeper-reader") == lists | {("", "pods/log", "get")}
 
 

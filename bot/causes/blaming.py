@@ -14,6 +14,8 @@ from k8s import changes_before
 _ONE_DEPLOYMENT = timedelta(minutes=2)
 """Changes this near to each other most likely came together: a chart or a kustomization changes several objects."""
 _OF_TEMPLATE: frozenset[changes_before.Kind] = frozenset({"creation", "rollout", "restart"})
+_OPEN: frozenset[diagnoses.CauseKind] = frozenset({"application", "unknown", "bad-rollout"})
+"""What a changed ConfigMap or Secret explains better than that."""
 _CONFIGURED: frozenset[changes_before.Kind] = frozenset({"config", "secret"})
 
 
@@ -23,7 +25,7 @@ def with_change(case: cases.Case, verdict: cases.Verdict) -> cases.Verdict:
     rolled = bool(rollout) and rollout in verdict.cause
     if change is None or (rolled and verdict.confidence == "high"):
         return verdict
-    cause = f"{verdict.cause} The {change.sentence.rstrip('.')}{case.cite('changes')}."
+    cause = f"{verdict.cause} The {cases.unlabelled(change.sentence).rstrip('.')}{case.cite('changes')}."
     if change.before - change.reached >= timedelta(minutes=1):
         started = changes_before.distance(change.reached)
         cause += f" The failing pod started {started} before the first failure, and took it up then."
@@ -36,7 +38,8 @@ def with_change(case: cases.Case, verdict: cases.Verdict) -> cases.Verdict:
     reason = verdict.reason if verdict.confidence == "high" else f"{told} was changed shortly before; {verdict.reason}"
     confidence: diagnoses.Confidence = "medium" if verdict.confidence == "low" else verdict.confidence
     step = f"Look at what was changed in {told} and mend it where it is kept: pods take it up when they start anew."
-    return cases.Verdict(cause, confidence, reason, f"{step} Otherwise: {verdict.next_step}")
+    kind = "bad-configuration" if verdict.kind in _OPEN else verdict.kind
+    return cases.Verdict(cause, confidence, reason, f"{step} Otherwise: {verdict.next_step}", kind=kind)
 
 
 def _blamed(case: cases.Case) -> changes_before.Change | None:

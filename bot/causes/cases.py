@@ -3,6 +3,7 @@
 Kept in one place, so that all rules mean the same by "the last rollout is suspected" and say it in the same words.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from bot.domain import diagnoses
 from k8s import model, objects, templates, workloads
 
+_LABEL = re.compile(r"\[(E\d{1,9})\]")
 RECENT = timedelta(minutes=30)
 """A rollout that began this shortly before the failure (or after which nothing was well) is suspected of it."""
 REVISED = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
@@ -152,9 +154,16 @@ class Verdict:
     reason: str
     next_step: str
     candidates: tuple[diagnoses.Candidate, ...] = ()
+    kind: diagnoses.CauseKind = "unknown"
+    """What sort of thing is at fault."""
 
 
 Rule = Callable[[Case], Verdict]
+
+
+def unlabelled(text: str) -> str:
+    """Text of a cluster, in which nothing looks like a citation any more: `[E2]` is ours alone to write."""
+    return _LABEL.sub(r"(\1)", text)
 
 
 def span(length: timedelta) -> str:

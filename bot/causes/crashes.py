@@ -3,21 +3,36 @@
 No rule here speaks for a restart: the kubelet restarts such a container all the time.
 """
 
-from bot.causes import cases, members, narrowing
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.causes import cases, elsewhere, members, narrowing, probing, reading, steps
+from bot.domain import diagnoses
 from k8s import phrases
 
 _NO_RESTART = "A restart does not help: the kubelet restarts it all the time."
+_ENDS: Mapping[str, diagnoses.CauseKind] = {"0": "bad-command", "126": "permission", "127": "bad-command"}
+"""What an exit code alone tells: a program that is done, that may not be executed, that is not there.
+https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html"""
+_TOLD_TO_END = frozenset({"137", "143"})
+"""By SIGKILL or SIGTERM: somebody ended it, and who is not known."""
+_START = timedelta(minutes=1)
+"""Within this time of its start, what a probe kills may not have been ready yet."""
+_DONE = "It does its work and ends, which is not what it is kept running for: make it a Job, or correct its command."
 
 
 def crash(case: cases.Case) -> cases.Verdict:
     """A process that ends by itself: its last words, and what took from it what it asks for."""
     if case.finding.facts.get("probe"):
         return _killed(case)
-    line, missing = case.fact("error_line"), case.fact("missing_name")
-    cause = _last_words(case, line)
+    found = reading.of(case)
+    line, missing = found.line if found else case.fact("error_line"), _missing(case, found)
+    cause, kind = _last_words(case, line), _kind(case, found, line)
     changed = case.changed(missing) if missing else ""
     if changed:
         return _taken_away(case, cause, missing, changed)
+    if found is not None and found.kind in reading.ELSEWHERE:
+        return elsewhere.away(case, found, cause)
     if case.suspected:
         return cases.Verdict(
             f"{cause} {case.began_with()}",
@@ -25,6 +40,7 @@ def crash(case: cases.Case) -> cases.Verdict:
             "the crashes began with the last rollout, but the log does not name what it changed",
             f"Undo the rollout if the change is not needed at once, and look at the log.{case.no_undo}",
             case.undo("the crashes began with this rollout"),
+            "bad-rollout" if kind == "application" else kind,
         )
     if missing:
         return cases.Verdict(
@@ -32,6 +48,7 @@ def crash(case: cases.Case) -> cases.Verdict:
             "medium",
             "the log names what is missing; no rollout explains since when",
             f"Give {missing} to the container. {_NO_RESTART}",
+            kind="missing-variable",
         )
     if alone := members.elsewhere(case):
         return cases.Verdict(
@@ -40,13 +57,34 @@ def crash(case: cases.Case) -> cases.Verdict:
             "one pod fails and the others do not, so the template is not at fault; what is wrong with it is not known",
             "Delete the pod, so that a new one starts afresh, perhaps on another node; look at this one's node.",
             (alone,),
+            kind,
         )
+    step = steps.of(kind, found.named) if found else _DONE if case.finding.facts.get("exit_code") == "0" else ""
     return cases.Verdict(
         cause,
         "medium" if line else "low",
         "the log tells how it ends, not what changed" if line else "there is no telling line in the log",
-        f"Read the log in the thread. {_NO_RESTART}",
+        f"{step or 'Read the log in the thread.'} {_NO_RESTART}",
+        kind=kind,
     )
+
+
+def _missing(case: cases.Case, found: reading.Reading | None) -> str:
+    """The variable that it asks for: by the log's own words, or by a rollout that changed what an error names."""
+    if found is not None and found.kind == "missing-variable":
+        return found.named
+    name = case.fact("missing_name")
+    return name if name and case.changed(name) else ""
+
+
+def _kind(case: cases.Case, found: reading.Reading | None, line: str) -> diagnoses.CauseKind:
+    """What the log proves, else what the exit code tells, else that the process fails by itself."""
+    if found is not None:
+        return found.kind
+    code = case.finding.facts.get("exit_code", "")
+    if code in _TOLD_TO_END and not line:
+        return "unknown"
+    return _ENDS.get(code, "application")
 
 
 def _last_words(case: cases.Case, line: str) -> str:
@@ -74,6 +112,7 @@ def _taken_away(case: cases.Case, cause: str, missing: str, changed: str) -> cas
         f"the log names what is missing, and the last rollout {did}",
         f"{f'Put {missing} back, or undo' if narrow else 'Undo'} the rollout, {step}.{case.no_undo}",
         (*narrow, *case.undo(why)),
+        "missing-variable",
     )
 
 
@@ -83,28 +122,20 @@ def _killed(case: cases.Case) -> cases.Verdict:
     fails = f'fails with "{answer.rstrip(".")}"' if answer else "fails"
     again = f", {phrases.counted(case.restarts, 'restart')} so far" if case.restarts else ""
     cause = f"The kubelet keeps restarting container {case.finding.container}, since its {probe} probe {fails}{again}"
-    cause += f"{case.cite('events', 'status')}.{_log_says(case)}"
-    if case.suspected:
-        return cases.Verdict(
-            f"{cause} {case.began_with()}",
-            "medium",
-            "the restarts began with the last rollout; the probe tells that it fails, not why",
-            f"Undo the rollout, or correct what it changed.{case.no_undo}",
-            case.undo("the restarts began with this rollout"),
-        )
-    return cases.Verdict(
-        cause,
-        "medium",
-        "the events name the probe and its answer, not why it fails",
-        f"Find out why it does not answer its {probe} probe, or whether the probe asks too soon or waits too briefly. "
-        f"{_NO_RESTART}",
-    )
+    return _by_probe(case, probe, f"{cause}{case.cite('events', 'status')}.{_log_says(case)}")
 
 
 def liveness(case: cases.Case) -> cases.Verdict:
     """The kubelet kills what does not answer: the probe may be too strict, or the process hangs."""
     probe = case.finding.facts.get("probe", "") or "liveness"
-    cause = f"{case.found('events', 'status')}{_log_says(case)}"
+    return _by_probe(case, probe, f"{case.found('events', 'status')}{_log_says(case)}")
+
+
+def _by_probe(case: cases.Case, probe: str, cause: str) -> cases.Verdict:
+    proof = probing.prove(case, probe)
+    cause = f"{cause}{proof.told}"
+    if proof.found is not None and proof.kind in reading.ELSEWHERE:
+        return elsewhere.away(case, proof.found, cause)
     if case.suspected:
         changed = case.changed(f"{probe} probe")
         return cases.Verdict(
@@ -115,14 +146,26 @@ def liveness(case: cases.Case) -> cases.Verdict:
             else "it began with the last rollout; the probe tells that it fails, not why",
             f"Undo the rollout, or correct what it changed.{case.no_undo}",
             case.undo("the probe was answered before this rollout"),
+            "bad-rollout" if proof.kind == "application" else proof.kind,
         )
+    if proof.step:
+        reason = "the answer of the probe, and what the process says of itself, fit together in no other way"
+        return cases.Verdict(cause, "medium", reason, f"{proof.step} {_NO_RESTART}", kind=proof.kind)
     return cases.Verdict(
         cause,
         "medium",
         "the kubelet says which probe fails; whether the process hangs or the probe is too strict is not known",
         "See whether the process hangs or is only slow (CPU limit, long pauses), and give the probe the time it needs. "
         f"{_NO_RESTART}",
+        kind=_slow(case) if proof.kind == "application" else proof.kind,
     )
+
+
+def _slow(case: cases.Case) -> diagnoses.CauseKind:
+    """A process that was never ready before it is killed is not given the time that it needs; one that served hangs."""
+    startup, never = case.finding.facts.get("probe") == "startup", case.problem.ready == 0
+    lived = case.seconds("lived")
+    return "bad-probe" if startup or (never and lived is not None and lived < _START) else "application"
 
 
 def _log_says(case: cases.Case) -> str:

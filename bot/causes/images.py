@@ -12,6 +12,14 @@ from k8s import phrases
 
 _CHANGE = re.compile(r"image: (?P<was>\S+) → (?P<now>\S+)")
 """A line of `k8s.templates` on what a rollout changed."""
+_KINDS: Mapping[str, diagnoses.CauseKind] = {
+    "not-found": "bad-image",
+    "bad-name": "bad-image",
+    "never-pull": "bad-image",
+    "unauthorised": "pull-secret",
+    "unreachable": "registry",
+    "rate-limited": "registry",
+}
 _ELSEWHERE = frozenset({"unreachable", "rate-limited"})
 """The registry's trouble, not the image's."""
 _CAUSES: Mapping[str, tuple[str, str]] = {
@@ -41,6 +49,7 @@ def pull(case: cases.Case) -> cases.Verdict:
     why, step = _CAUSES.get(kind, ("the pull fails", "Read the registry's answer in the events."))
     cause = f"Image {image or 'its image'} cannot be pulled: {why}{case.cite('events', 'status')}."
     changed = case.changed(image or "image")
+    sort = _KINDS.get(kind, "unknown")
     if changed and kind in _ELSEWHERE and _moved(changed):
         return cases.Verdict(
             f"{cause} {case.last_rollout('moved it to this registry', changed)}",
@@ -48,6 +57,7 @@ def pull(case: cases.Case) -> cases.Verdict:
             "the node's answer is clear, and the earlier image comes from another registry",
             f"Undo the rollout, or mend the way to the registry. {step}{case.no_undo}",
             case.undo("it puts the image back that comes from another registry"),
+            sort,
         )
     if changed and kind not in _ELSEWHERE:
         return cases.Verdict(
@@ -56,12 +66,14 @@ def pull(case: cases.Case) -> cases.Verdict:
             "the registry's answer is clear, and the last rollout changed this image",
             f"Undo the rollout. {step}{case.no_undo}",
             _back(case, changed),
+            sort,
         )
     return cases.Verdict(
         cause,
         "high" if kind in _CAUSES else "low",
         "the registry's answer is clear" if kind in _CAUSES else "the registry's answer is not a known one",
         step,
+        kind=sort,
     )
 
 

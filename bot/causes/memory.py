@@ -38,6 +38,7 @@ def killed(case: cases.Case) -> cases.Verdict:
                 *(narrowing.memory_limit(case) if case.more_than(lowered) else ()),
                 *case.undo("it brings the earlier memory limit back"),
             ),
+            "limit-too-low",
         )
     if case.suspected and case.changes != [raised]:  # to raise a limit kills nobody
         return cases.Verdict(
@@ -46,6 +47,7 @@ def killed(case: cases.Case) -> cases.Verdict:
             "the kill is recorded with its reason; that the new version uses more memory is likely, not proven",
             f"Undo the rollout, or raise the limit if the new version needs more.{case.no_undo}",
             case.undo("the kills began with this rollout"),
+            "bad-rollout",
         )
     if limit and not raised and (more := _too_low(case, cause)):
         return more
@@ -55,7 +57,17 @@ def killed(case: cases.Case) -> cases.Verdict:
         "the kubelet recorded the kill with its reason; what used the memory is not known",
         "Find out whether it leaks or the limit is too low, then raise the limit. "
         "No action here helps for long: a restart only starts the growth anew.",
+        kind=_kind(case, limit),
     )
+
+
+def _kind(case: cases.Case, limit: str) -> diagnoses.CauseKind:
+    """Without a limit of its own, the node or the pod had no more; what grows for hours leaks as likely as not."""
+    if not limit:
+        return "node-pressure"
+    lived = case.seconds("lived")
+    slow = "MemoryGrowth" in case.problem.kinds or (lived is not None and lived > _SOON)
+    return "leak" if slow else "limit-too-low"
 
 
 def _too_low(case: cases.Case, cause: str) -> cases.Verdict | None:
@@ -76,6 +88,7 @@ def _too_low(case: cases.Case, cause: str) -> cases.Verdict | None:
         "the kills are recorded, each soon after a start; whether it needs more or leaks fast is not known",
         f"Raise its memory limit to {more}. If it reaches that as fast, it leaks: look at what it does at its start.",
         (diagnoses.Candidate(action, why),),
+        "limit-too-low",
     )
 
 

@@ -20,12 +20,13 @@ _STEPS: Mapping[str, str] = {
 
 def condition(case: cases.Case) -> cases.Verdict:
     """A node that does not report, or lacks memory, disk or process ids."""
-    cause = case.found("scheduling", "status")
+    cause = f"{case.finding.message.rstrip('.')}{case.cite('status')}{case.cite('scheduling')}."
     step, placed = _STEPS[case.finding.kind], case.count("placed_since")
     if case.finding.kind == "NodePressure" and placed:
         cause += f" {phrases.counted(placed, 'pod')} {'was' if placed == 1 else 'were'} placed on it since then"
         cause += f"{case.cite('scheduling')}."
-    return cases.Verdict(cause, "high", "these are the node's own conditions", step, _cordon(case, placed))
+    kind: diagnoses.CauseKind = "node-pressure" if case.finding.kind == "NodePressure" else "node"
+    return cases.Verdict(cause, "high", "these are the node's own conditions", step, _cordon(case, placed), kind)
 
 
 def _cordon(case: cases.Case, placed: int | None) -> tuple[diagnoses.Candidate, ...]:

@@ -3,16 +3,20 @@
 So everything hangs on how many fail: one of several may be replaced, all of them at once point to a dependency.
 """
 
-from bot.causes import cases, members
+from bot.causes import cases, elsewhere, members, probing, reading
 from bot.domain import diagnoses
 from k8s import model
 
 
 def unready(case: cases.Case) -> cases.Verdict:
     """A workload some or all of whose pods do not become ready."""
+    proof = probing.prove(case, case.finding.facts.get("probe", "") or "readiness")
     cause = case.found("events", "status")
-    if line := case.fact("error_line"):
+    if line := proof.found.line if proof.found else case.fact("error_line"):
         cause += f" Its log says: {line}{case.cite('log', 'previous-log')}."
+    cause += proof.told
+    if proof.found is not None and proof.kind in reading.ELSEWHERE:
+        return elsewhere.away(case, proof.found, cause)
     if case.suspected:
         return cases.Verdict(
             f"{cause} {case.began_with()}",
@@ -20,7 +24,15 @@ def unready(case: cases.Case) -> cases.Verdict:
             "it began with the last rollout; the probe tells that it fails, not why",
             f"Undo the rollout, or correct what it changed.{case.no_undo}",
             case.undo("it was ready before this rollout"),
+            "bad-rollout" if proof.kind == "application" else proof.kind,
         )
+    if proof.step:
+        reason = "the answer of the probe, and what the process says of itself, fit together in no other way"
+        return cases.Verdict(cause, "medium", reason, f"{proof.step} A restart does not help.", kind=proof.kind)
+    return _one_of_them(case, cause, proof.kind) or _all_of_them(case, cause, proof.kind)
+
+
+def _one_of_them(case: cases.Case, cause: str, kind: diagnoses.CauseKind) -> cases.Verdict | None:
     pods = int(case.finding.facts.get("pods", "1") or 1)
     subject = case.problem.subject
     lone = pods == 1 and (case.problem.ready or 0) > 0 and case.finding.resource.kind == "Pod"
@@ -32,6 +44,7 @@ def unready(case: cases.Case) -> cases.Verdict:
             "only one of the replicas fails, so the template is not at fault",
             "Delete the pod to have it replaced; if the new one fails too, look at its dependencies.",
             (diagnoses.Candidate(model.DeletePod(case.finding.resource, subject), why),),
+            kind,
         )
     if lone and (restart := members.on_its_node(case)):
         return cases.Verdict(
@@ -40,8 +53,14 @@ def unready(case: cases.Case) -> cases.Verdict:
             "only one of the daemon's pods fails, so the template is not at fault; its node may be",
             "Restart it on its node; if the new pod fails too, look at that node.",
             restart,
+            kind,
         )
-    if subject.kind in {"Deployment", "StatefulSet", "DaemonSet"} and not case.problem.ready:
+    return None
+
+
+def _all_of_them(case: cases.Case, cause: str, kind: diagnoses.CauseKind) -> cases.Verdict:
+    subject = case.problem.subject
+    if subject.kind in {"Deployment", "StatefulSet", "DaemonSet"} and not case.problem.ready and kind == "application":
         why = "all replicas run and none is ready, with no rollout before it: a fresh start is safe and may clear it"
         return cases.Verdict(
             cause,
@@ -49,10 +68,12 @@ def unready(case: cases.Case) -> cases.Verdict:
             "all replicas fail alike and nothing was rolled out, so a dependency is likely",
             "Look at what the probe depends on (database, other services) first; a restart may clear a stuck process.",
             (diagnoses.Candidate(model.RolloutRestart(subject), why),),
+            kind,
         )
     return cases.Verdict(
         cause,
         "low",
         "the probe tells that it fails, not why",
         "Look at what the probe depends on (database, other services), and at the log in the thread.",
+        kind=kind,
     )

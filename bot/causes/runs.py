@@ -5,7 +5,7 @@ A Job is run again only where what ended it is over: one that failed by its own 
 
 from dataclasses import replace
 
-from bot.causes import cases, told
+from bot.causes import cases, reading, steps, told
 from bot.domain import diagnoses
 from k8s import model
 
@@ -16,7 +16,11 @@ def job(case: cases.Case) -> cases.Verdict:
     """A Job that has used up its tries."""
     if again := _again(case):
         return again
-    line = case.fact("error_line")
+    if case.finding.facts.get("reason") == "DeadlineExceeded":
+        return _late(case)
+    found = reading.of(case)
+    line = found.line if found else case.fact("error_line")
+    step = steps.of(found.kind, found.named) if found else ""
     cause = case.found("status", "events")
     if line:
         cause += f" Its log ends with: {line}{case.cite('previous-log', 'log')}."
@@ -24,7 +28,26 @@ def job(case: cases.Case) -> cases.Verdict:
         cause,
         "medium" if line else "low",
         "the log tells how the last try ended" if line else "the log of the last try is gone",
-        "Mend what the log names, then run the Job again; a failed Job does not start itself anew.",
+        f"{step or 'Mend what the log names.'} Then run the Job again; a failed Job does not start itself anew.",
+        kind=_kind(case, found),
+    )
+
+
+def _kind(case: cases.Case, found: reading.Reading | None) -> diagnoses.CauseKind:
+    if found is not None:
+        return found.kind
+    known = case.finding.facts.get("exit_code") or case.fact("error_line")
+    return "application" if known else "unknown"
+
+
+def _late(case: cases.Case) -> cases.Verdict:
+    """A Job that its own deadline ended: it worked when it was stopped."""
+    return cases.Verdict(
+        case.found("status", "events"),
+        "high",
+        "the controller says that the Job's own deadline ended it",
+        "Find out what took so long (the log in the thread), or raise activeDeadlineSeconds; then run the Job again.",
+        kind="deadline",
     )
 
 
@@ -39,6 +62,7 @@ def _again(case: cases.Case) -> cases.Verdict | None:
         "the cluster itself marks these pods as disrupted, and says by what",
         f"Run the Job again. {_PARTLY}",
         (diagnoses.Candidate(model.RerunJob(shown, subject), f"{ended}; a new pod goes to another node"),),
+        "node" if "node" in ended else "evicted",
     )
 
 

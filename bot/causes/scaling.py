@@ -18,7 +18,10 @@ def autoscaler(case: cases.Case) -> cases.Verdict:
     if not room:
         step = "Add a node before its maximum is raised, or find out where the load comes from."
         return replace(
-            plain, cause=f"{plain.cause} The nodes have no room for another pod{_seen(case)}.", next_step=step
+            plain,
+            cause=f"{plain.cause} The nodes have no room for another pod{_seen(case)}.",
+            next_step=step,
+            kind="capacity",
         )
     return _raised(case, plain, room) or plain
 
@@ -46,6 +49,7 @@ def _raised(case: cases.Case, plain: cases.Verdict, room: int) -> cases.Verdict 
         "the controller itself wants more replicas than it may have; whether the load is meant is not known",
         f"Raise its maximum to {wanted} if the load is meant, or find out where it comes from.",
         (diagnoses.Candidate(action, why),),
+        plain.kind,
     )
 
 

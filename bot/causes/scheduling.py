@@ -23,6 +23,18 @@ _STEPS: Mapping[str, str] = {
     "ports": "Another pod holds the host port on every node: free it, or use another.",
     "gated": "Its scheduling gates must be removed by whoever set them.",
 }
+_KINDS: Mapping[str, diagnoses.CauseKind] = {
+    "cpu": "capacity",
+    "memory": "capacity",
+    "gpu": "capacity",
+    "resource": "capacity",
+    "too-many-pods": "capacity",
+    "ports": "capacity",
+    "taint": "placement",
+    "affinity": "placement",
+    "gated": "placement",
+    "pvc": "storage",
+}
 _SCALED_BEYOND = frozenset(_STEPS) - {"gated", "pvc", "other"}
 """Where replicas of the same template are ready and more of them do not fit, fewer of them do."""
 
@@ -42,9 +54,17 @@ def unschedulable(case: cases.Case) -> cases.Verdict:
             "the scheduler names what does not fit, and the last rollout changed it",
             f"{step}{case.no_undo}",
             (*_narrow(case, kind, changed), *case.undo("the earlier revision asks for what the nodes have")),
+            _kind(case, kind),
         )
     beyond = _scaled_beyond(case, cause, step) if kind in _SCALED_BEYOND else None
-    return beyond or cases.Verdict(cause, "high", "these are the scheduler's own words", step)
+    return beyond or cases.Verdict(cause, "high", "these are the scheduler's own words", step, kind=_kind(case, kind))
+
+
+def _kind(case: cases.Case, kind: str) -> diagnoses.CauseKind:
+    """A claim that is not there is missing; one that waits for its volume is the storage's."""
+    if kind == "pvc" and "not found" in case.finding.facts.get("said", ""):
+        return "missing-object"
+    return _KINDS.get(kind, "unknown")
 
 
 def _narrow(case: cases.Case, kind: str, changed: str) -> tuple[diagnoses.Candidate, ...]:
@@ -82,4 +102,5 @@ def _scaled_beyond(case: cases.Case, cause: str, step: str) -> cases.Verdict | N
         "the scheduler names what does not fit; whether the replicas are needed is for a person to say",
         f"{step} Or scale back to {back}.",
         (diagnoses.Candidate(model.Scale(case.problem.subject, back), why),),
+        "capacity",
     )

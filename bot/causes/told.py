@@ -3,8 +3,8 @@
 The families come here too, for the plain verdict of a kind of which they know more in some cases only.
 """
 
-from bot.causes import cases
-from bot.domain import advice
+from bot.causes import cases, reading, refusals
+from bot.domain import advice, diagnoses
 
 
 def around(case: cases.Case) -> cases.Verdict:
@@ -15,7 +15,17 @@ def around(case: cases.Case) -> cases.Verdict:
     said = case.finding.facts.get("said", "")
     told = f' The cluster says: "{said.rstrip(".")}".' if said and said not in case.finding.message else ""
     cause = f"{case.found('status', 'events')}{told}"
-    return cases.Verdict(cause, found.confidence, found.reason, found.next_step)
+    return cases.Verdict(cause, found.confidence, found.reason, found.next_step, kind=_kind(case, found.cause))
+
+
+def _kind(case: cases.Case, plain: diagnoses.CauseKind) -> diagnoses.CauseKind:
+    """Where the finding itself does not tell what sort of cause it is: by a refusal, else by the log."""
+    if plain not in ("unknown", "application"):
+        return plain
+    if (refused := refusals.kind(case.finding.facts.get("said", ""))) != "unknown":
+        return refused
+    found = reading.of(case)
+    return plain if found is None else found.kind
 
 
 def shared(case: cases.Case) -> cases.Verdict:
@@ -28,6 +38,7 @@ def shared(case: cases.Case) -> cases.Verdict:
         "high",
         reason,
         advice.SHARED[case.problem.subject.kind],
+        kind=advice.SHARED_CAUSES[case.problem.subject.kind],
     )
 
 
@@ -51,4 +62,5 @@ def plain(case: cases.Case) -> cases.Verdict:
         "low",
         "there is no rule for this kind: it is what was found, not why",
         "Look at the evidence in the thread.",
+        kind="risk" if case.finding.kind == "Risk" else "unknown",
     )

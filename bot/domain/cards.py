@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain import audit, autonomy, diagnoses, incidents, memory, proposals, watches
+from bot.domain import audit, autonomy, consultations, diagnoses, incidents, memory, proposals, watches
 from k8s import policy
 
 
@@ -64,6 +64,10 @@ class IncidentCard:
     breaker: autonomy.Breaker | None = None
     """Its watch's, where that has ever done something by itself."""
     watch_name: str = ""
+    advice: consultations.Advice | None = None
+    """Of the diagnosis that is shown: what a model makes of it, that it is being asked, or why it has no opinion."""
+    advice_cost: consultations.CostLine | None = None
+    """What that took; None where nothing was asked."""
 
 
 def under(card: IncidentCard, rules: policy.Policy) -> IncidentCard:
@@ -71,6 +75,14 @@ def under(card: IncidentCard, rules: policy.Policy) -> IncidentCard:
     tier = "low" if card.remedy is None else card.remedy.proposal.risk
     self_approval = rules.tiers.of(tier).self_approval
     return replace(card, approvers=policy.named(rules, tier), self_approval=self_approval, read_only=rules.read_only)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCard:
+    """A question of a thread with its answer, and the incident as it is now."""
+
+    question: consultations.Question
+    incident: incidents.Incident
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,71 @@ from typing import Literal
 
 from k8s import changes_before, model
 
-Source = Literal["status", "events", "log", "previous-log", "rollout", "changes", "node", "scheduling"]
+Source = Literal[
+    "status",
+    "events",
+    "log",
+    "previous-log",
+    "sibling-log",
+    "rollout",
+    "changes",
+    "node",
+    "scheduling",
+    "owner",
+    "limits",
+    "network",
+    "dependencies",
+    "usage",
+    "prometheus",
+    "loki",
+    "past",
+    "runbook",
+    "tool",
+]
+"""Where a piece comes from. limits: autoscaler, disruption budget, quota; network: Services and endpoints in front;
+tool: a model asked for it."""
 Confidence = Literal["high", "medium", "low"]
+CauseKind = Literal[
+    "missing-variable",
+    "missing-object",
+    "missing-file",
+    "bad-configuration",
+    "bad-command",
+    "bad-image",
+    "registry",
+    "pull-secret",
+    "wrong-port",
+    "bad-probe",
+    "dependency-down",
+    "dns",
+    "network",
+    "permission",
+    "certificate",
+    "limit-too-low",
+    "leak",
+    "node-pressure",
+    "node",
+    "capacity",
+    "placement",
+    "quota",
+    "storage",
+    "bad-rollout",
+    "application",
+    "budget",
+    "autoscaler",
+    "metrics",
+    "selector",
+    "finalizer",
+    "webhook",
+    "schedule",
+    "deadline",
+    "evicted",
+    "risk",
+    "unknown",
+]
+"""What sort of thing is at fault: the name that rules, models and the cases of `evals/` share. application: the process
+itself fails, and nothing around it is known to be the reason."""
+Agreement = Literal["agrees", "differs", "unsure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +101,11 @@ class Dossier:
     target: model.Target | None = None
     """The workload with its ReplicaSets and pods, where there is one and it could be read."""
     missing: tuple[str, ...] = ()
-    """Sources that did not answer, one sentence each."""
+    """Sources that rules rest on and that did not answer, one sentence each."""
     changes: tuple[changes_before.Change, ...] = ()
     """What was changed before the problem began, the likeliest to have brought it first."""
+    beside: tuple[str, ...] = ()
+    """Further sources that did not answer: it is told, and lowers no confidence of the rules."""
 
     def of(self, source: Source) -> "Evidence | None":
         """The first piece from this source."""
@@ -70,3 +135,40 @@ class Diagnosis:
     candidates: tuple[Candidate, ...] = ()
     """Best first; at most one becomes the proposal."""
     missing: tuple[str, ...] = ()
+    kind: CauseKind = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One thing that a model says, with the words of the evidence that prove it: `quote` is found in a piece cited."""
+
+    text: str
+    quote: str
+    cites: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a model makes of the same evidence: only what stood the checks of `bot.llm.checking`. All is redacted."""
+
+    cause: str
+    """As of a Diagnosis."""
+    kind: CauseKind
+    claims: tuple[Claim, ...]
+    agreement: Agreement
+    """With the rules."""
+    confidence: Confidence
+    """From the agreement of rules, model and evidence; never the model's own number."""
+    reason: str
+    next_step: str
+    unknown: tuple[str, ...] = ()
+    settle: tuple[str, ...] = ()
+    """What would settle what is not known."""
+    candidates: tuple[Candidate, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """What was taken out, one sentence each: `1 claim without evidence was removed`."""
+    evidence: tuple[Evidence, ...] = ()
+    """What its tools brought, numbered on from the dossier's."""
+    model: str = ""
+    prompt: str = ""
+    """Version of the prompt."""

@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from bot.domain import audit, autonomy, cards, diagnoses, incidents, memory, proposals, rules, watches
+from bot.domain import (
+    audit,
+    autonomy,
+    cards,
+    consultations,
+    diagnoses,
+    incidents,
+    memory,
+    picks,
+    proposals,
+    rules,
+    watches,
+)
 from k8s import guardrails, history, model, stepping
 
 Clock = Callable[[], datetime]
@@ -109,6 +121,13 @@ class Incidents(Protocol):
         """Resolved episodes of this fingerprint opened since then, newest first."""
         ...
 
+    async def of_subject(
+        self, cluster: str, subject: model.ResourceRef, since: datetime, limit: int
+    ) -> Sequence[incidents.Incident]:
+        """Resolved incidents of this subject opened since then, newest first. By its name: one that was made anew has
+        another uid, and is the same to people."""
+        ...
+
     async def around(self, cluster: str, moment: datetime, span: timedelta) -> Sequence[incidents.Incident]:
         """Of all other clusters: those opened at most `span` before or after the moment, newest first, not all of them
         where there are hundreds."""
@@ -150,8 +169,13 @@ class Diagnoses(Protocol):
         evidence: Sequence[diagnoses.Evidence],
         refused: Sequence[str],
         now: datetime,
-    ) -> None:
-        """The newest takes the place of earlier ones, which are kept. `refused`: why no candidate is proposed."""
+    ) -> int:
+        """Its id. The newest takes the place of earlier ones, which are kept. `refused`: why no candidate is
+        proposed."""
+        ...
+
+    async def get(self, diagnosis_id: int) -> tuple[diagnoses.Diagnosis, Sequence[diagnoses.Evidence]] | None:
+        """With the evidence that it rests on, in the order of its numbers."""
         ...
 
 
@@ -304,7 +328,7 @@ class Trail(Protocol):
         ...
 
 
-ViewKind = Literal["parent", "evidence", "progress", "recovery", "worse", "report", "breaker"]
+ViewKind = Literal["parent", "evidence", "opinion", "answer", "progress", "recovery", "worse", "report", "breaker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +339,7 @@ class View:
     kind: ViewKind
     incident_id: int | None
     report_id: int | None
+    question_id: int | None
     channel: str
     ts: str
     """Slack's message id; empty while it is not posted."""
@@ -327,6 +352,7 @@ class View:
     posting_since: datetime | None = None
     """Set before a post is tried; still set means that its answer never came."""
     attempts: int = 0
+    """An answer (`question_id`) has no incident_id: it stands in the thread in which was asked."""
 
 
 class Views(Protocol):
@@ -337,6 +363,7 @@ class Views(Protocol):
         channel: str,
         incident_id: int | None = None,
         report_id: int | None = None,
+        question_id: int | None = None,
         due: datetime,
         paced: bool = False,
     ) -> None:
@@ -408,6 +435,8 @@ class Cards(Protocol):
 
     async def incident(self, incident_id: int) -> cards.IncidentCard | None: ...
 
+    async def answer(self, question_id: int) -> cards.AnswerCard | None: ...
+
     async def status(self, now: datetime, cluster: str = "") -> cards.Status: ...
 
 
@@ -459,6 +488,119 @@ class Alone(Protocol):
         ...
 
 
+class Advising(Protocol):
+    """That a model is asked about diagnoses, and what came of it."""
+
+    async def want(self, diagnosis_id: int, incident_id: int, key: str, now: datetime) -> None:
+        """Once a diagnosis; of an incident's earlier ones that nobody has begun, none is wanted any more."""
+        ...
+
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> consultations.Advice | None:
+        """The oldest that is wanted, or whose lease ran out; it is running now, and leased to the caller. One whose
+        question (cluster and key) is being asked right now waits for that answer."""
+        ...
+
+    async def renew(self, advice_id: int, owner: str, until: datetime) -> bool: ...
+
+    async def finish(self, done: consultations.Advice, owner: str) -> bool:
+        """State done or none, by whoever holds the lease; False where somebody else does."""
+        ...
+
+    async def of_diagnosis(self, diagnosis_id: int) -> consultations.Advice | None: ...
+
+    async def spent(self, advice_id: int) -> consultations.CostLine | None:
+        """What the requests for it took, from when it was wanted until it was finished; None where none was made."""
+        ...
+
+    async def same(self, cluster: str, key: str, since: datetime) -> consultations.Advice | None:
+        """The newest one with the same key that a model itself gave since then."""
+        ...
+
+
+class Calls(Protocol):
+    """The ledger of requests to a model."""
+
+    async def reserve(self, new: consultations.NewCall, ceilings: consultations.Ceilings, now: datetime) -> int | str:
+        """Sets the estimate aside and returns the call's id, or says which ceiling forbids it. Serialised: two replicas
+        never break a ceiling together."""
+        ...
+
+    async def finish(
+        self,
+        call_id: int,
+        usage: consultations.Usage,
+        cost: int,
+        now: datetime,
+        *,
+        stop: str,
+        received: str,
+        error: str,
+    ) -> None:
+        """What it really was. What was set aside is free again."""
+        ...
+
+    async def of_incident(self, incident_id: int, limit: int) -> Sequence[consultations.Call]:
+        """Oldest first, the newest `limit`."""
+        ...
+
+    async def forget(self, before: datetime) -> int:
+        """Drops what calls of before then sent and received; what they cost is kept. How many."""
+        ...
+
+    async def costs(self, since: datetime, until: datetime) -> consultations.Costs: ...
+
+    async def spent(
+        self, now: datetime, incident_id: int | None = None, watch_id: int | None = None
+    ) -> consultations.Spent:
+        """A day is one of UTC. A call that was never finished counts by its estimate."""
+        ...
+
+
+class Questions(Protocol):
+    async def ask(self, new: consultations.Question) -> consultations.Question | None:
+        """None where this message has asked already."""
+        ...
+
+    async def claim(self, owner: str, now: datetime, lease: timedelta) -> consultations.Question | None:
+        """The oldest that is wanted, or whose lease ran out; leased to the caller. Those of one incident are answered
+        one after the other, in the order in which they were asked."""
+        ...
+
+    async def renew(self, question_id: int, owner: str, until: datetime) -> bool:
+        """False where somebody else has it by now."""
+        ...
+
+    async def finish(self, done: consultations.Question, owner: str) -> bool:
+        """State answered or failed, by whoever holds the lease; False where somebody else does."""
+        ...
+
+    async def get(self, question_id: int) -> consultations.Question | None: ...
+
+    async def of_incident(self, incident_id: int, limit: int) -> Sequence[consultations.Question]:
+        """Those that are answered, oldest first, the newest `limit`."""
+        ...
+
+
+class Runbooks(Protocol):
+    async def put(self, one: consultations.Runbook, now: datetime) -> bool:
+        """By its source and name, in place of an earlier one; False where it was there just like this."""
+        ...
+
+    async def remove(self, source: str, name: str, cluster: str = "") -> bool: ...
+
+    async def keep_only(self, source: str, cluster: str, names: Collection[str]) -> int:
+        """Of a folder or a ConfigMap: the others are gone."""
+        ...
+
+    async def all(self) -> Sequence[consultations.Runbook]: ...
+
+    async def matching(
+        self, cluster: str, kinds: Collection[str], labels: Mapping[str, str], text: str, limit: int
+    ) -> Sequence[consultations.Runbook]:
+        """The best first: those for these kinds and labels, then by full-text search of `text`."""
+        ...
+
+
 class Tx(Protocol):
     """One transaction: state and its audit events commit together, or not at all."""
 
@@ -477,6 +619,10 @@ class Tx(Protocol):
     leases: Leases
     cards: Cards
     alone: Alone
+    advice: Advising
+    calls: Calls
+    questions: Questions
+    runbooks: Runbooks
 
 
 class Store(Protocol):
@@ -613,12 +759,97 @@ class Witness(Protocol):
         ...
 
 
+class Looking(Protocol):
+    """What a model may look at for one incident: reads of one cluster, and of the record. Made anew for each.
+
+    All of them answer with text for people: redacted, capped, never a Secret's value, of a ConfigMap the names of its
+    keys alone. Who calls has checked the kinds and the namespaces that were asked for (`bot.llm.tools`); who implements
+    it holds them to the watch's whole scope once more. All may raise `errors.NotPossible` with a sentence for the model
+    (it is not there, it is out of scope, nobody has set an address), and `errors.ClusterUnavailable`.
+    """
+
+    @property
+    def sources(self) -> Collection[str]:
+        """Those of `prometheus` and `loki` that are set."""
+        ...
+
+    async def sight(self) -> picks.Sight | None:
+        """The incident's subject read fresh, to tell what may be proposed; None where nothing in the catalogue is for
+        it, or where it is gone."""
+        ...
+
+    async def get(self, ref: model.ResourceRef) -> str:
+        """One object as YAML, without what tells nothing (managed fields, the last applied configuration)."""
+        ...
+
+    async def listed(self, kind: str, namespace: str, labels: str) -> str:
+        """One line an object, as `kubectl get` has it. An empty namespace is for kinds of the whole cluster alone."""
+        ...
+
+    async def logs(self, pod: model.ResourceRef, container: str, *, previous: bool) -> str:
+        """An empty container is the first one."""
+        ...
+
+    async def events(self, ref: model.ResourceRef) -> str:
+        """Newest first."""
+        ...
+
+    async def rollouts(self, workload: model.ResourceRef) -> str:
+        """Its revisions, newest first, with what changed in each."""
+        ...
+
+    async def top(self, namespace: str, workload: str) -> str:
+        """What its pods use now, against their requests and limits. An empty workload: all pods of the namespace."""
+        ...
+
+    async def promql(self, query: str, minutes: int) -> str:
+        """Short series up to now. The query is scoped already."""
+        ...
+
+    async def logql(self, query: str, minutes: int) -> str:
+        """Lines up to now. The query is scoped already."""
+        ...
+
+    async def past(self, workload: model.ResourceRef) -> str:
+        """Earlier incidents of it, and what helped."""
+        ...
+
+    async def runbook(self, words: str) -> str:
+        """What the team's runbooks say of this."""
+        ...
+
+
+class Ledger(Protocol):
+    """Where each request to a model is paid from. `reserve` and `finish` are of one transaction each."""
+
+    async def reserve(self, new: consultations.NewCall) -> int | str:
+        """The call's id; or which ceiling forbids it, as a sentence for the card: then it is not made."""
+        ...
+
+    async def finish(
+        self, call_id: int, usage: consultations.Usage, cost: int, *, stop: str, received: str, error: str
+    ) -> None:
+        """What became of it. A call that is never finished counts by its estimate."""
+        ...
+
+
 class Advisor(Protocol):
-    async def advise(
-        self, problem: model.Problem, dossier: diagnoses.Dossier, rules: diagnoses.Diagnosis, /
-    ) -> diagnoses.Diagnosis | None:
-        """A better diagnosis than the rules' one, from the same evidence; None where there is none: no model, refused,
-        over budget, too late. Its candidates pass the same checks as those of the rules."""
+    """A model behind its own checks, budget and deadline. It may propose; it never acts."""
+
+    @property
+    def model(self) -> str:
+        """Its name and the version of the prompt: part of what makes two questions the same. Empty: there is none."""
+        ...
+
+    async def advise(self, brief: consultations.Brief, /) -> consultations.Result:
+        """What it makes of the rules' evidence. Never raises for an outage: the result says why there is no opinion.
+        Its candidates pass the same checks as those of the rules."""
+        ...
+
+    async def answer(
+        self, brief: consultations.Brief, question: consultations.Question, before: Sequence[consultations.Turn], /
+    ) -> consultations.Answer | str:
+        """A person's question, from that incident's evidence; or why it was not answered."""
         ...
 
 
@@ -641,6 +872,10 @@ class Meter(Protocol):
         """Whether watch streams show this replica the cluster as it is at this moment."""
         ...
 
+    def asked(self, model: str, answer: str, tokens: Mapping[str, int], dollars: float, /) -> None:
+        """One request to a model: `answered`, `failed`, or `refused` by a ceiling of ours. Tokens by kind."""
+        ...
+
 
 class Unmetered:
     """A meter that nobody reads: for commands that serve no /metrics."""
@@ -652,6 +887,9 @@ class Unmetered:
         return
 
     def followed(self, _cluster: str, _follows: bool) -> None:
+        return
+
+    def asked(self, _model: str, _answer: str, _tokens: Mapping[str, int], _dollars: float) -> None:
         return
 
 

@@ -39,6 +39,11 @@ class Rules:
     coalesce: timedelta = timedelta(seconds=10)
     """Background edits of one message are at least this far apart; people's actions never wait."""
 
+    language: str = "en"
+    """In which a model answers: `en`, `ko`."""
+    model_deadline: timedelta = timedelta(seconds=60)
+    """A model that has no answer by then has none."""
+
     def kinds_of(self, watch: watches.Watch | None) -> detection.Options:
         """What detection goes by for this watch; the settings alone where there is none."""
         return self.kinds if watch is None else watch.kinds.over(self.kinds)

@@ -1,5 +1,6 @@
 """Answering: what `/watch` and App Home ask of the record. Reads only."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -162,6 +163,60 @@ async def _place(wired: ports.Ports, active: Sequence[watches.Watch], parts: Seq
     if parts[2] not in names:
         raise errors.NotPossible(sayings.unknown(kind, parts[2], names, f" in `{namespace}`"))
     return Place(watch, scope, f"{kind}/{namespace}/{parts[2]}")
+
+
+KINDS = {
+    "deployment": "Deployment",
+    "statefulset": "StatefulSet",
+    "daemonset": "DaemonSet",
+    "cronjob": "CronJob",
+    "job": "Job",
+    "pod": "Pod",
+}
+"""As people write a kind → as the API does; in the order in which a bare name is looked for."""
+
+
+async def workload(wired: ports.Ports, words: str) -> tuple[watches.Watch, model.ResourceRef]:
+    """`[cluster/]namespace/[kind/]name` → the watch that looks at it, and what it is. Raises NotPossible, with near
+    names for what does not exist; ClusterUnavailable."""
+    parts = [part for part in words.strip().split("/") if part]
+    async with wired.store.begin() as tx:
+        active = [watch for watch in await tx.watches.all() if watch.state == "active"]
+    if len(parts) > 2 and parts[0] in wired.eyes.clusters:
+        active = [watch for watch in active if watch.cluster == parts[0]]
+        parts = parts[1:]
+    kind = parts[1].lower().rstrip("s") if len(parts) == 3 else ""
+    if len(parts) not in (2, 3) or (kind and kind not in KINDS):
+        raise errors.NotPossible(
+            f"`{words.strip() or '(nothing)'}` names no workload: write `namespace/name`, or `namespace/kind/name` "
+            f"where kind is one of {', '.join(KINDS)}. With several clusters, the cluster comes first."
+        )
+    namespace, name = parts[0], parts[-1]
+    watch = await _watch_of(wired, active, namespace)
+    found = await _named(wired, watch.cluster, namespace, (kind,) if kind else tuple(KINDS))
+    for one, names in found.items():
+        if name in names:
+            return watch, model.ResourceRef(KINDS[one], namespace, name)
+    known = [each for one, names in found.items() if one != "pod" or kind for each in names]
+    raise errors.NotPossible(sayings.unknown(kind or "workload", name, known, f" in `{namespace}`"))
+
+
+async def _named(wired: ports.Ports, cluster: str, namespace: str, kinds: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Kind → the names there. Kinds that may not be listed are left out, as long as one may."""
+    asked = (wired.eyes.names(cluster, WORKLOAD_LISTS[kind], namespace) for kind in kinds)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    found: dict[str, Sequence[str]] = {}
+    away: BaseException | None = None
+    for kind, names in zip(kinds, answers, strict=True):
+        if isinstance(names, errors.ClusterUnavailable):
+            away = names
+        elif isinstance(names, BaseException):
+            raise names
+        else:
+            found[kind] = names
+    if not found and away is not None:
+        raise away
+    return found
 
 
 async def _watch_of(wired: ports.Ports, active: Sequence[watches.Watch], namespace: str) -> watches.Watch:

@@ -5,6 +5,7 @@ themselves are in `bot.causes`, by family.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from bot.causes import (
@@ -64,7 +65,7 @@ RULES: Mapping[str, cases.Rule] = {
 
 def diagnose(problem: model.Problem, dossier: diagnoses.Dossier, now: datetime) -> diagnoses.Diagnosis:
     """What the rules make of it. Never raises for a kind without a rule of its own: it gets the plain finding."""
-    verdict = _verdict(cases.Case(problem, dossier, now))
+    verdict = _verdict(cases.Case(_plain(problem), replace(dossier, facts=_unlabelled(dossier.facts)), now))
     reason = verdict.reason
     confidence = verdict.confidence
     if dossier.missing and confidence == "high":
@@ -77,8 +78,24 @@ def diagnose(problem: model.Problem, dossier: diagnoses.Dossier, now: datetime) 
         reason=reason,
         next_step=verdict.next_step,
         candidates=verdict.candidates,
-        missing=dossier.missing,
+        missing=(*dossier.missing, *dossier.beside),
+        kind=verdict.kind,
     )
+
+
+def _plain(problem: model.Problem) -> model.Problem:
+    """What was found, without anything that plays evidence: messages and facts quote pods, logs and events."""
+    return replace(
+        problem,
+        findings=tuple(
+            replace(finding, message=cases.unlabelled(finding.message), facts=_unlabelled(finding.facts))
+            for finding in problem.findings
+        ),
+    )
+
+
+def _unlabelled(facts: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: cases.unlabelled(text) for name, text in facts.items()}
 
 
 def _verdict(case: cases.Case) -> cases.Verdict:

@@ -195,8 +195,11 @@ async def publish(
     evidence: Sequence[diagnoses.Evidence],
     drafted: Drafted,
     causes: tuple[str, ...] | None = None,
+    question: str = "",
 ) -> None:
     """Stores the diagnosis and the proposal, in place of earlier open ones, and shows them. One transaction.
+
+    `question`: the key of what a model is to be asked about it; empty where none is.
 
     `causes` are those that were diagnosed, where a fresh look showed others than the incident has. Where the incident
     was resolved, or an approved action is under way, no new proposal takes the field.
@@ -218,7 +221,9 @@ async def publish(
         if not current.live:
             return
         why_none = drafted.refused if drafted.proposal is None else ()
-        await tx.diagnoses.save(incident.id, found, evidence, why_none, now)
+        diagnosis_id = await tx.diagnoses.save(incident.id, found, evidence, why_none, now)
+        if question:
+            await tx.advice.want(diagnosis_id, incident.id, question, now)
         data = {"cause": found.cause, "confidence": found.confidence, "by": found.by, "evidence": len(evidence)}
         await _tell(tx, current, "diagnosis:made", now, data)
         rows = await tx.proposals.of_incident(incident.id)
@@ -257,6 +262,17 @@ async def asked(
     something is proposed or done by now, or the incident is resolved.
     """
     return await _put(wired, incident_id, old, drafted, "proposal:asked", proposer, approved)
+
+
+async def advised(wired: ports.Ports, incident_id: int, drafted: Drafted) -> proposals.Proposal | None:
+    """What a model speaks for is proposed, where nothing is open or under way. None where something is by now, or the
+    incident is over."""
+    by = replace(drafted, decided={**drafted.decided, "proposer": MODEL})
+    return await _put(wired, incident_id, None, by, "proposal:advised", MODEL)
+
+
+MODEL = "model"
+"""Who proposed, in the trail. The proposal itself names no person: none asked for it, and none is left out for it."""
 
 
 async def _put(

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain import cards, ports, rules
 from bot.slack import calling, ids
-from bot.slack.blocks import incident, messages, report, text, thread
+from bot.slack.blocks import answering, incident, messages, opinion, report, text, thread
 
 _LOG = structlog.get_logger(__name__)
 
@@ -185,6 +185,8 @@ class Publisher:
         try:
             if view.report_id is not None:
                 return await self._report(view.report_id)
+            if view.question_id is not None:
+                return await self._answer(view.question_id)
             return await self._incident(view)
         except RENDERING_BUGS:
             _LOG.exception("view.not_rendered", incident=view.incident_id, view=view.id, kind=view.kind)
@@ -197,6 +199,13 @@ class Publisher:
             raise LookupError(f"report {report_id} is not in the record")
         return report.message(found)
 
+    async def _answer(self, question_id: int) -> messages.Message:
+        async with self._store.begin() as tx:
+            found = await tx.cards.answer(question_id)
+        if found is None:
+            raise LookupError(f"question {question_id} is not in the record")
+        return answering.answer(found)
+
     async def _incident(self, view: ports.View) -> messages.Message:
         async with self._store.begin() as tx:
             card = None if view.incident_id is None else await tx.cards.incident(view.incident_id)
@@ -206,6 +215,8 @@ class Publisher:
         match view.kind:
             case "evidence":
                 return thread.evidence(card)
+            case "opinion":
+                return opinion.message(card)
             case "progress":
                 return thread.progress(card)
             case "recovery":
@@ -290,6 +301,8 @@ class Publisher:
 
 def _plain(view: ports.View, told: str) -> str:
     """What is said where the message itself cannot be: the fact, and how to see the rest. No blocks, no markup."""
+    if view.question_id is not None:
+        return told or "The answer could not be drawn; the log says why."
     if view.incident_id is None:
         return told or "The report could not be drawn; the log says why."
     name = f"WK-{view.incident_id}"

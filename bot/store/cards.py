@@ -11,8 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain import cards, diagnoses, linking, memory, proposals
-from bot.store import autonomy, executions, incidents, querying, sweeps, tries, verifications, views, watches
+from bot.domain import cards, consultations, diagnoses, linking, memory, proposals
+from bot.store import autonomy, executions, incidents, querying, questions, sweeps, tries, verifications, views, watches
+from bot.store import consultations as consultation_rows
 from bot.store import diagnoses as diagnosis_rows
 from bot.store import proposals as proposal_rows
 from k8s import model
@@ -21,6 +22,11 @@ RECURRENCE = timedelta(days=30)
 
 _INCIDENT = incidents.TABLE.c
 _PROPOSAL = proposal_rows.TABLE.c
+
+
+_Diagnosed = tuple[
+    diagnoses.Diagnosis | None, tuple[diagnoses.Evidence, ...], tuple[str, ...], consultations.Advice | None
+]
 
 
 class Cards:
@@ -32,7 +38,7 @@ class Cards:
         row = await self._queries.first(_with_surroundings(incident_id))
         if row is None:
             return None
-        diagnosis, evidence, refused = await self._diagnosis(incident_id)
+        diagnosis, evidence, refused, advice = await self._diagnosis(incident_id)
         mine = sa.select(proposal_rows.TABLE).where(_PROPOSAL.incident_id == incident_id).order_by(_PROPOSAL.id)
         told = await self._proposals(await self._queries.all(mine))
         remedies = [card for card in told if card.proposal.kind == "remedy"]
@@ -58,7 +64,15 @@ class Cards:
             breaker=(await autonomy.breakers(self._queries, [incident.watch_id])).get(incident.watch_id),
             watch_name=row.watch_name,
             tries=await self._tries(incident.cluster, incident.subject, incident.kinds[:1], incident.opened_at),
+            advice=advice,
+            advice_cost=None if advice is None else await consultation_rows.Advising(self._queries).spent(advice.id),
         )
+
+    async def answer(self, question_id: int) -> cards.AnswerCard | None:
+        row = await self._queries.first(sa.select(questions.TABLE).where(questions.TABLE.c.id == question_id))
+        asked = None if row is None else questions.value(row)
+        about = None if asked is None else await incidents.Incidents(self._queries).get(asked.incident_id)
+        return None if asked is None or about is None else cards.AnswerCard(asked, about)
 
     async def _tries(
         self, cluster: str, workload: model.ResourceRef, kinds: Sequence[str], opened: datetime
@@ -94,18 +108,18 @@ class Cards:
             resolved_24h=rows[0].resolved_24h,
         )
 
-    async def _diagnosis(
-        self, incident_id: int
-    ) -> tuple[diagnoses.Diagnosis | None, tuple[diagnoses.Evidence, ...], tuple[str, ...]]:
+    async def _diagnosis(self, incident_id: int) -> _Diagnosed:
+        """The newest one with its evidence, why no candidate is proposed, and what a model makes of it."""
         made = diagnosis_rows.TABLE.c
         newest = sa.select(diagnosis_rows.TABLE).where(made.incident_id == incident_id).order_by(made.id.desc())
         row = await self._queries.first(newest.limit(1))
         if row is None:
-            return None, (), ()
+            return None, (), (), None
         pieces = diagnosis_rows.EVIDENCE.c
         rested_on = sa.select(diagnosis_rows.EVIDENCE).where(pieces.diagnosis_id == row.id).order_by(pieces.number)
         evidence = tuple(diagnosis_rows.piece(one) for one in await self._queries.all(rested_on))
-        return diagnosis_rows.value(row), evidence, row.refused
+        advice = await consultation_rows.Advising(self._queries).of_diagnosis(row.id)
+        return diagnosis_rows.value(row), evidence, row.refused, advice
 
     async def _proposals(self, rows: Sequence[querying.Row]) -> tuple[cards.ProposalCard, ...]:
         """With the decisions, execution, verification and announcement of each: four queries for all of them."""

@@ -22,6 +22,7 @@ def value(row: querying.Row) -> diagnoses.Diagnosis:
         by=row.by,
         candidates=row.candidates,
         missing=row.missing,
+        kind=row.kind,
     )
 
 
@@ -40,8 +41,8 @@ class Diagnoses:
         evidence: Sequence[diagnoses.Evidence],
         refused: Sequence[str],
         now: datetime,
-    ) -> None:
-        diagnosis_id = await self._queries.scalar(
+    ) -> int:
+        diagnosis_id: int = await self._queries.scalar(
             sa.insert(TABLE)
             .values(
                 incident_id=incident_id,
@@ -53,6 +54,7 @@ class Diagnoses:
                 by=found.by,
                 candidates=found.candidates,
                 missing=found.missing,
+                kind=found.kind,
                 refused=tuple(refused),
                 made_at=now,
             )
@@ -72,3 +74,11 @@ class Diagnoses:
                 for one in evidence
             ),
         )
+        return diagnosis_id
+
+    async def get(self, diagnosis_id: int) -> tuple[diagnoses.Diagnosis, Sequence[diagnoses.Evidence]] | None:
+        row = await self._queries.first(sa.select(TABLE).where(TABLE.c.id == diagnosis_id))
+        if row is None:
+            return None
+        rested_on = sa.select(EVIDENCE).where(EVIDENCE.c.diagnosis_id == diagnosis_id).order_by(EVIDENCE.c.number)
+        return value(row), [piece(one) for one in await self._queries.all(rested_on)]

@@ -113,6 +113,18 @@ class Incidents:
         newest = ended.order_by(TABLE.c.opened_at.desc(), TABLE.c.id.desc())
         return [value(row) for row in await self._queries.all(newest)]
 
+    async def of_subject(
+        self, cluster: str, subject: model.ResourceRef, since: datetime, limit: int
+    ) -> Sequence[incidents.Incident]:
+        ended = sa.select(TABLE).where(
+            TABLE.c.cluster == cluster,
+            TABLE.c.state == "resolved",
+            TABLE.c.opened_at >= since,
+            _named(subject),
+        )
+        newest = ended.order_by(TABLE.c.opened_at.desc(), TABLE.c.id.desc()).limit(limit)
+        return [value(row) for row in await self._queries.all(newest)]
+
     async def around(self, cluster: str, moment: datetime, span: timedelta) -> Sequence[incidents.Incident]:
         opened = TABLE.c.opened_at
         near = sa.select(TABLE).where(TABLE.c.cluster != cluster, opened >= moment - span, opened <= moment + span)
@@ -188,6 +200,10 @@ class Incidents:
 def _about(subject: model.ResourceRef) -> sa.ColumnElement[bool]:
     if subject.uid:
         return TABLE.c.subject_key == findings.subject_key(subject)
+    return _named(subject)
+
+
+def _named(subject: model.ResourceRef) -> sa.ColumnElement[bool]:
     named = sa.type_coerce(TABLE.c.subject, postgresql.JSONB)
     return sa.and_(
         named["kind"].astext == subject.kind,

@@ -22,6 +22,7 @@ DEFAULT = "watchkeeper_app"
 SETTING = "WATCHKEEPER_DATABASE_ROLE"
 
 RIGHTS: Mapping[str, tuple[str, ...]] = {
+    "advice": ("SELECT", "INSERT", "UPDATE"),
     "announcement": ("SELECT", "INSERT", "UPDATE"),
     "audit": ("SELECT", "INSERT"),
     "audit_anchor": ("SELECT",),
@@ -36,8 +37,11 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "incident": ("SELECT", "INSERT", "UPDATE"),
     "lease": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "message_view": ("SELECT", "INSERT", "UPDATE"),
+    "model_call": ("SELECT", "INSERT", "UPDATE"),
     "proposal": ("SELECT", "INSERT", "UPDATE"),
+    "question": ("SELECT", "INSERT", "UPDATE"),
     "report": ("SELECT", "INSERT"),
+    "runbook": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "sweep": ("SELECT", "INSERT", "UPDATE"),
     "verification": ("SELECT", "INSERT", "UPDATE"),
     "watch": ("SELECT", "INSERT", "UPDATE"),

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
 import sqlmodel
+from sqlalchemy.dialects import postgresql
 
-from bot.domain import autonomy, diagnoses, incidents, ports, proposals, watches
+from bot.domain import autonomy, consultations, diagnoses, incidents, ports, proposals, watches
 from bot.store import columns
 from k8s import guardrails, history, model
 
@@ -199,6 +200,7 @@ class Diagnosis(Table, table=True):
     missing: tuple[str, ...] = _field(columns.coded(tuple[str, ...]))
     refused: tuple[str, ...] = _field(columns.coded(tuple[str, ...]))
     made_at: datetime = _field(columns.moment())
+    kind: str = _field(columns.text("unknown"))
 
 
 class Evidence(Table, table=True):
@@ -209,6 +211,124 @@ class Evidence(Table, table=True):
     title: str = _field(columns.text())
     body: str = _field(columns.text())
     cut: bool = _field(columns.flag())
+
+
+class Advice(Table, table=True):
+    """That a model is asked about a diagnosis, and its opinion."""
+
+    __table_args__ = (
+        columns.one_of("state", consultations.State),
+        sa.UniqueConstraint("diagnosis_id"),
+        sa.CheckConstraint("(state IN ('done', 'none')) = (finished_at IS NOT NULL)", name="finished"),
+        sa.CheckConstraint("(state = 'done') = (opinion IS NOT NULL)", name="opinion"),
+        sa.Index(None, "incident_id", "id"),
+        sa.Index("ix_advice_open", "wanted_at", postgresql_where=sa.text("state IN ('wanted', 'running')")),
+        sa.Index("ix_advice_key", "cluster", "key", postgresql_where=sa.text("state = 'done'")),
+    )
+    id: int = _field(columns.key())
+    diagnosis_id: int = _field(columns.reference("diagnosis.id"))
+    incident_id: int = _field(columns.reference("incident.id"))
+    cluster: str = _field(columns.text())
+    state: str = _field(columns.text())
+    key: str = _field(columns.text())
+    wanted_at: datetime = _field(columns.moment())
+    owner: str = _field(columns.text(""))
+    lease_until: datetime | None = _field(columns.moment(nullable=True))
+    finished_at: datetime | None = _field(columns.moment(nullable=True))
+    opinion: diagnoses.Opinion | None = _field(columns.coded(diagnoses.Opinion, nullable=True))
+    why: str = _field(columns.text(""))
+    reused_of: int | None = _field(columns.reference("advice.id", nullable=True))
+    attempts: int = _field(columns.number(0))
+
+
+class Question(Table, table=True):
+    """What somebody asked in a thread; each message once."""
+
+    __table_args__ = (
+        columns.one_of("state", consultations.QuestionState),
+        sa.UniqueConstraint("channel", "ts"),
+        sa.CheckConstraint("(state IN ('answered', 'failed')) = (answered_at IS NOT NULL)", name="answered"),
+        sa.Index(None, "incident_id", "id"),
+        sa.Index("ix_question_open", "asked_at", postgresql_where=sa.text("state IN ('wanted', 'running')")),
+    )
+    id: int = _field(columns.key())
+    incident_id: int = _field(columns.reference("incident.id"))
+    channel: str = _field(columns.text())
+    thread_ts: str = _field(columns.text())
+    ts: str = _field(columns.text())
+    user_id: str = _field(columns.text())
+    text: str = _field(columns.text())
+    state: str = _field(columns.text())
+    asked_at: datetime = _field(columns.moment())
+    owner: str = _field(columns.text(""))
+    lease_until: datetime | None = _field(columns.moment(nullable=True))
+    answered_at: datetime | None = _field(columns.moment(nullable=True))
+    answer: consultations.Answer | None = _field(columns.coded(consultations.Answer, nullable=True))
+
+
+class ModelCall(Table, table=True):
+    """One request to a model: the ledger, and what exactly was sent. Money in micro-dollars."""
+
+    __tablename__ = "model_call"
+    __table_args__ = (
+        columns.one_of("purpose", consultations.Purpose),
+        sa.CheckConstraint("cost >= 0 AND estimate >= 0", name="money"),
+        sa.Index(None, "started_at"),
+        sa.Index(None, "incident_id", "id"),
+        sa.Index(None, "watch_id", "started_at"),
+        sa.Index("ix_model_call_kept", "started_at", postgresql_where=sa.text("sent <> '' OR received <> ''")),
+    )
+    id: int = _field(columns.key())
+    purpose: str = _field(columns.text())
+    cluster: str = _field(columns.text())
+    watch_id: int | None = _field(columns.reference("watch.id", nullable=True))
+    incident_id: int | None = _field(columns.reference("incident.id", nullable=True))
+    question_id: int | None = _field(columns.reference("question.id", nullable=True))
+    model: str = _field(columns.text())
+    prompt: str = _field(columns.text())
+    estimate: int = _field(columns.number())
+    """What counts until it is finished; then `cost` does."""
+    started_at: datetime = _field(columns.moment())
+    finished_at: datetime | None = _field(columns.moment(nullable=True))
+    stop: str = _field(columns.text(""))
+    error: str = _field(columns.text(""))
+    input_tokens: int = _field(columns.number(0))
+    output_tokens: int = _field(columns.number(0))
+    written_tokens: int = _field(columns.number(0))
+    read_tokens: int = _field(columns.number(0))
+    cost: int = _field(columns.number(0))
+    sent: str = _field(columns.text())
+    received: str = _field(columns.text(""))
+
+
+class Runbook(Table, table=True):
+    """Markdown of the team's own. `words` is made by the database: name and title weigh more than the body."""
+
+    __table_args__ = (
+        columns.one_of("source", Literal["folder", "configmap", "slack"]),
+        sa.UniqueConstraint("cluster", "source", "name"),
+        sa.Index("ix_runbook_words", "words", postgresql_using="gin"),
+    )
+    id: int = _field(columns.key())
+    name: str = _field(columns.text())
+    title: str = _field(columns.text())
+    body: str = _field(columns.text())
+    source: str = _field(columns.text())
+    kinds: tuple[str, ...] = _field(columns.coded(tuple[str, ...], default="[]"))
+    labels: Mapping[str, str] = _field(columns.coded(dict[str, str], default="{}"))
+    cluster: str = _field(columns.text(""))
+    added_by: str = _field(columns.text(""))
+    added_at: datetime = _field(columns.moment())
+    words: Any = _field(
+        sa.Column(
+            postgresql.TSVECTOR,
+            sa.Computed(
+                "setweight(to_tsvector('simple', name || ' ' || title), 'A')"
+                " || setweight(to_tsvector('simple', body), 'B')",
+                persisted=True,
+            ),
+        )
+    )
 
 
 class Proposal(Table, table=True):
@@ -392,11 +512,14 @@ class MessageView(Table, table=True):
     __table_args__ = (
         columns.one_of("kind", ports.ViewKind),
         sa.CheckConstraint(
-            "(kind = 'report') = (report_id IS NOT NULL) AND (kind = 'report') = (incident_id IS NULL)", name="about"
+            "(kind = 'report') = (report_id IS NOT NULL) AND (kind = 'answer') = (question_id IS NOT NULL)"
+            " AND (kind IN ('report', 'answer')) = (incident_id IS NULL)",
+            name="about",
         ),
         sa.CheckConstraint("shown >= 0 AND wanted >= shown", name="versions"),
         sa.UniqueConstraint("kind", "incident_id"),
         sa.UniqueConstraint("kind", "report_id"),
+        sa.UniqueConstraint("kind", "question_id"),
         sa.UniqueConstraint("key"),
         sa.Index(None, "incident_id"),
         sa.Index(None, "channel", "ts"),
@@ -406,6 +529,7 @@ class MessageView(Table, table=True):
     kind: str = _field(columns.text())
     incident_id: int | None = _field(columns.reference("incident.id", nullable=True))
     report_id: int | None = _field(columns.reference("report.id", nullable=True))
+    question_id: int | None = _field(columns.reference("question.id", nullable=True))
     channel: str = _field(columns.text())
     ts: str = _field(columns.text(""))
     wanted: int = _field(columns.number(1))

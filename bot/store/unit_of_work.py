@@ -5,6 +5,7 @@ from bot.store import (
     autonomy,
     baselines,
     cards,
+    consultations,
     diagnoses,
     executions,
     findings,
@@ -12,7 +13,9 @@ from bot.store import (
     leases,
     proposals,
     querying,
+    questions,
     reports,
+    runbooks,
     sweeps,
     trail,
     verifications,
@@ -40,7 +43,11 @@ class UnitOfWork:
         self.reports: ports.Reports = reports.Reports(queries)
         self.leases: ports.Leases = leases.Leases(queries)
         self.alone: ports.Alone = autonomy.Alone(queries)
+        self.advice: ports.Advising = consultations.Advising(queries)
+        self.calls: ports.Calls = consultations.Calls(queries)
         self.cards: ports.Cards = cards.Cards(queries)
+        self.questions: ports.Questions = questions.Questions(queries)
+        self.runbooks: ports.Runbooks = runbooks.Runbooks(queries)
 
     async def complete(self) -> None:
         """The last step before the commit."""

@@ -16,8 +16,10 @@ from bot.domain import ports
 from bot.store import columns, querying, tables
 
 TABLE = querying.table(tables.MessageView)
+_QUESTION = querying.table(tables.Question)
 _TOP = ("parent", "report", "breaker")
-"""Kinds that stand in a channel by themselves; all others are replies to their incident's parent."""
+"""Kinds that stand in a channel by themselves. An answer stands in the thread of its question; all others are replies
+to their incident's parent."""
 _NEVER = sa.literal("infinity", columns.Text).cast(columns.MOMENT)
 
 
@@ -31,6 +33,13 @@ _PACED = sa.func.greatest(sa.func.coalesce(TABLE.c.paced_due, _NEVER), TABLE.c.p
 _DUE = _least(TABLE.c.due, _PACED)
 
 
+def _about(report_id: int | None, question_id: int | None) -> sa.ColumnElement[Any]:
+    """The column that tells what the message is about."""
+    if report_id is not None:
+        return TABLE.c.report_id
+    return TABLE.c.incident_id if question_id is None else TABLE.c.question_id
+
+
 class Views:
     def __init__(self, queries: querying.Queries) -> None:
         self._queries = queries
@@ -42,6 +51,7 @@ class Views:
         channel: str,
         incident_id: int | None = None,
         report_id: int | None = None,
+        question_id: int | None = None,
         due: datetime,
         paced: bool = False,
     ) -> None:
@@ -50,10 +60,11 @@ class Views:
             channel=channel,
             incident_id=incident_id,
             report_id=report_id,
+            question_id=question_id,
             due=None if paced else due,
             paced_due=due if paced else None,
         )
-        about = TABLE.c.incident_id if report_id is None else TABLE.c.report_id
+        about = _about(report_id, question_id)
         await self._queries.count(
             insert.on_conflict_do_update(
                 index_elements=[TABLE.c.kind, about],
@@ -68,20 +79,22 @@ class Views:
 
     async def claim(self, owner: str, now: datetime, lease: timedelta) -> ports.View | None:
         parent = TABLE.alias("parent")
+        is_answer = TABLE.c.kind == "answer"
         above = sa.and_(parent.c.kind == "parent", parent.c.incident_id == TABLE.c.incident_id)
         is_top = TABLE.c.kind.in_(_TOP)
         taken = await self._queries.first(
             sa.select(
                 TABLE.c.id,
-                parent.c.ts.label("thread_ts"),
-                parent.c.channel.label("thread_channel"),
+                sa.func.coalesce(_QUESTION.c.thread_ts, parent.c.ts).label("thread_ts"),
+                sa.func.coalesce(_QUESTION.c.channel, parent.c.channel).label("thread_channel"),
                 is_top.label("is_top"),
             )
             .outerjoin(parent, above)
+            .outerjoin(_QUESTION, _QUESTION.c.id == TABLE.c.question_id)
             .where(
                 TABLE.c.wanted > TABLE.c.shown,
                 sa.case((_FREE, now >= _DUE), else_=querying.free(TABLE.c.lease_until, now, lease)),
-                sa.or_(is_top, parent.c.ts != ""),
+                sa.or_(is_top, is_answer, parent.c.ts != ""),
             )
             .order_by(is_top.desc(), _DUE.nulls_first(), TABLE.c.id)
             .limit(1)
@@ -167,7 +180,11 @@ class Views:
         """Of a parent or of any reply."""
         if not ts:
             return None
-        known = sa.select(TABLE.c.incident_id).where(TABLE.c.channel == channel, TABLE.c.ts == ts)
+        known = (
+            sa.select(sa.func.coalesce(TABLE.c.incident_id, _QUESTION.c.incident_id))
+            .outerjoin(_QUESTION, _QUESTION.c.id == TABLE.c.question_id)
+            .where(TABLE.c.channel == channel, TABLE.c.ts == ts)
+        )
         found: int | None = await self._queries.scalar(known.limit(1))
         return found
 
@@ -181,6 +198,7 @@ def _value(row: querying.Row, thread_ts: str) -> ports.View:
         kind=row.kind,
         incident_id=row.incident_id,
         report_id=row.report_id,
+        question_id=row.question_id,
         channel=row.channel,
         ts=row.ts,
         wanted=row.wanted,

@@ -80,6 +80,7 @@ READER = (
     PolicyRule(("apps",), ("controllerrevisions",), ("list",)),
     PolicyRule(("",), ("configmaps",), ("get",)),
     PolicyRule(("",), ("services", "persistentvolumeclaims", "resourcequotas"), _READ),
+    PolicyRule(("",), ("limitranges",), ("list",)),
     PolicyRule(("discovery.k8s.io",), ("endpointslices",), _READ),
     PolicyRule(("networking.k8s.io",), ("ingresses", "ingressclasses"), _READ),
     PolicyRule(("storage.k8s.io",), ("storageclasses",), _READ),

@@ -140,6 +140,7 @@ class Images:
         self._repositories: dict[str, _Repository] = {}
         self._unauthorized: dict[str, str] = {}
         self._unreachable: dict[str, str] = {}
+        self._refusing: dict[str, str] = {}
 
     def publish(
         self,
@@ -168,6 +169,10 @@ class Images:
     def make_reachable(self, host: str) -> None:
         self._unreachable.pop(host, None)
 
+    def refuse(self, host: str, answer: str) -> None:
+        """Every pull from that registry fails with this sentence, as one that limits their rate answers."""
+        self._refusing[host] = answer
+
     def pull(self, image: str, secrets: frozenset[str] = frozenset()) -> Image | PullError:
         """The image, or why it cannot be had; `secrets` are the pull Secrets of the pod that exist."""
         found = canonical(image)
@@ -183,6 +188,8 @@ class Images:
         if host.endswith(_NO_HOST):
             text = f'failed to do request: Head "{url}": dial tcp: lookup {host} on {_RESOLVER}: no such host'
             return PullError(failed + text)
+        if host in self._refusing:
+            return PullError(self._refusing[host])
         if host in self._unreachable:
             text = f'failed to do request: Head "{url}": dial tcp {self._unreachable[host]}: i/o timeout'
             return PullError(failed + text, seconds=6.0)

@@ -90,15 +90,17 @@ def finishes(*lines: str, after: float = 3.0) -> Program:
     return lambda _: Run(lines=timed, exit_after=after, exit_code=0)
 
 
-def never_ready(error: str = "HTTP probe failed with statuscode: 503") -> Program:
-    """Runs, but its readiness probe fails for ever."""
+UNREACHABLE = "ERROR GET /healthz 503: dependency catalog unavailable: connection refused"
+
+
+def never_ready(error: str = "HTTP probe failed with statuscode: 503", says: str = UNREACHABLE) -> Program:
+    """Runs, but its readiness probe fails for ever; it says so again and again."""
     lines = (
         (0.1, "INFO  starting"),
         (0.5, "INFO  listening on :8080"),
         (0.9, "WARN  waiting for the cache to warm up"),
     )
-    repeat = ("ERROR GET /healthz 503: dependency catalog unavailable: connection refused",)
-    return lambda _: Run(lines=lines, repeat=repeat, period=5.0, ready_after=None, probe_error=error)
+    return lambda _: Run(lines=lines, repeat=(says,), period=5.0, ready_after=None, probe_error=error)
 
 
 def hangs(after: float = 20.0) -> Program:

@@ -234,11 +234,16 @@ def init_failing(name: str = "catalog", namespace: str = "shop", *, ago: float =
 
 
 def readiness_failing(
-    name: str = "recommender", namespace: str = "shop", *, replicas: int = 2, ago: float = 15 * MINUTE
+    name: str = "recommender",
+    namespace: str = "shop",
+    *,
+    replicas: int = 2,
+    ago: float = 15 * MINUTE,
+    says: str = programs.UNREACHABLE,
 ) -> Piece:
-    """Running, but never ready: the probe answers 503."""
+    """Running, but never ready: the probe answers 503, and the process says why, or what it takes for why."""
     manifest = deployment(name, namespace, f"{namespace}/{name}:v1.4.0", replicas=replicas, readiness=True)
-    with_service = running(manifest, program=programs.never_ready(), ago=ago)
+    with_service = running(manifest, program=programs.never_ready(says=says), ago=ago)
     extra = Step(ago, _silent(lambda cluster: cluster.apply(service(name, namespace))))
     return Piece(f"readiness-failing {namespace}/{name}", (*with_service.steps, extra))
 

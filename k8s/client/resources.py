@@ -54,6 +54,7 @@ _ALL = (
     Resource("PersistentVolumeClaim", "persistentvolumeclaims", "", "v1"),
     Resource("StorageClass", "storageclasses", "storage.k8s.io", "v1", namespaced=False),
     Resource("ResourceQuota", "resourcequotas", "", "v1"),
+    Resource("LimitRange", "limitranges", "", "v1"),
     Resource("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", _ADMISSION, "v1", namespaced=False),
     Resource("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", _ADMISSION, "v1", namespaced=False),
     Resource("Secret", "secrets", "", "v1"),

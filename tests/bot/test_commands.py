@@ -38,6 +38,23 @@ def test_a_command_that_needs_a_word_says_so() -> None:
         commands.needed(commands.Command("show"))
 
 
+@pytest.mark.parametrize(
+    ("rest", "asked"),
+    [("WK-12", ("WK-12", None)), ("WK-12 sent", ("WK-12", 1)), ("12  SENT 3", ("12", 3)), ("#12 sent 0", ("#12", 0))],
+)
+def test_an_incident_is_shown_or_what_was_sent_about_it(rest: str, asked: tuple[str, int | None]) -> None:
+    assert commands.shown(commands.Command("show", rest)) == asked
+
+
+@pytest.mark.parametrize(
+    "rest", ["WK-12 snet", "WK-12 sent two", "WK-12 sent 1 2", "WK-12 sent 123456", "WK-12 sent -1"]
+)
+def test_what_is_no_page_of_an_incident_names_the_form(rest: str) -> None:
+    with pytest.raises(commands.NotUnderstood, match="no page") as caught:
+        commands.shown(commands.Command("show", rest))
+    assert caught.value.usage == commands.FORMS["show"][0]
+
+
 def test_a_watch_with_everything_said() -> None:
     new = commands.new_watch(
         'prod payments,web-*,!web-test cron "*/5 * * * *" zone Europe/Berlin channel <#C0123ABCD|oncall> '

@@ -247,6 +247,16 @@ def test_failure_kinds_are_read_as_people_write_them() -> None:
     assert settings.Settings().kinds == detection.Options()
 
 
+def test_one_prometheus_for_several_clusters_must_say_which_one_is_meant() -> None:
+    for name in ("WATCHKEEPER_PROMETHEUS_URL", "WATCHKEEPER_LOKI_URL"):
+        (fault,) = _faults({name: "http://metrics:9090", "WATCHKEEPER_CONTEXTS": "a,b"})
+        assert fault.startswith(f"{name} is one address for several clusters: write {{cluster}} in it")
+        settings.load({name: "http://metrics.{cluster}:9090", "WATCHKEEPER_CONTEXTS": "a,b"})
+        (held,) = _faults({name: "http://ana:s3cr3t@metrics:9090"})
+        assert "it holds a user or a password" in held
+        assert "s3cr3t" not in held
+
+
 def test_a_kind_is_not_turned_on_and_off_at_once() -> None:
     (fault,) = _faults({"WATCHKEEPER_KINDS_ON": "Risk", "WATCHKEEPER_KINDS_OFF": "JobFailed,Risk"})
     assert fault == "WATCHKEEPER_KINDS_ON and WATCHKEEPER_KINDS_OFF both name Risk: unset one of them"

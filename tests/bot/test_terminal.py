@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -294,6 +294,13 @@ def test_the_documented_example_follows_the_schema_and_has_every_field() -> None
         assert (mine if part == "sweep" else mine[0]).keys() == (theirs if part == "sweep" else theirs[0]).keys()
     for field in (*real["sweep"], *real["findings"][0], *real["incidents"][0]):
         assert f"`{field}`" in page, f"{field} is not described"
+
+
+def test_every_source_of_evidence_is_in_the_schema_and_on_its_page() -> None:
+    sources = set(get_args(diagnoses.Source))
+    schema = (DOCS / "sweep.schema.json").read_text()
+    page = (DOCS / "sweep-json.md").read_text()
+    assert {each for each in sources if f'"{each}"' not in schema or f"`{each}`" not in page} == set()
 
 
 def test_the_schema_check_finds_what_is_wrong() -> None:

@@ -204,6 +204,7 @@ PLANTED: dict[str, tuple[str, str]] = {
     "secret in yaml block": ("kind: Secret\nstringData:\n  conf: |\n    line\n    {}\ntype: Opaque", "plain words"),
     "secret in json": ('{{"kind":"Secret","data":{{"url":"{}"}},"type":"Opaque"}}', b64("plain words")),
     "secret in an annotation": ('{{\\"kind\\":\\"Secret\\",\\"data\\":{{\\"url\\":\\"{}\\"}}}}', b64("plain words")),
+    "secret in a log line": ('msg="kind: Secret\\ndata:\\n  a: {}\\ntype: Opaque"', b64("plain words")),
     "secret among documents": ("kind: Pod\n---\nkind: Secret\ndata:\n  a: {}\n---\nkind: Pod", b64("plain words")),
     "lines of a key alone": ("x\n{}\ny", MIXED[:64]),
     "base64 behind a name": ("dump-{}.bin", b64("password=" + PASSWORD)),

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot import commands as grammar
 from demo import slack
 from demo.cluster import scenarios
 from demo.slack import delivery
@@ -52,7 +53,7 @@ async def test_what_is_asked_of_watch_is_answered_to_the_asker_alone(begin: worl
     for nothing in ("", "help", "HELP"):
         told = await ask(world, nothing, "/watch now", "/watch show WK-12")
         commands = [line for line in told.splitlines() if line.startswith("`/watch ")]
-        assert len(commands) == len(set(commands)) == 16
+        assert len(commands) == len(set(commands)) == len(grammar.FORMS)
         assert len(told.splitlines()) == len(commands) + 2, "a title, and what else there is on an incident"
     await ask(world, "staus", "`staus` is not known. Did you mean `/watch status")
     await ask(world, "xyzzy", "`xyzzy` is not known. Type `/watch help`.")
@@ -80,7 +81,7 @@ async def test_what_is_asked_of_watch_is_answered_to_the_asker_alone(begin: worl
         await ask(world, f"show {words}", f"WK-{number}", "rollout undo deployment/api", "[E")
     await ask(world, "show 999", "There is no incident WK-999.", "/watch incidents")
     await ask(world, "show api", "`api` is no incident", "`WK-12`")
-    await ask(world, "show", "`/watch show` needs one more word. Type: `/watch show WK-12`")
+    await ask(world, "show", "`/watch show` needs one more word. Type: `/watch show WK-12 [sent [page]]`")
 
     whole = "The chain is whole"
     await ask(world, "audit", "incident:opened", "watch:added", whole)

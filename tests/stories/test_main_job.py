@@ -56,7 +56,7 @@ async def test_every_broken_thing_has_one_thread_and_the_healthy_rest_has_none(b
 
 async def test_a_fix_that_does_not_help_is_not_called_one(begin: worlds.Start) -> None:
     """All pods run and none is ready: a restart may clear it, and here it does not."""
-    world = await begin([scenarios.readiness_failing()])
+    world = await begin([scenarios.readiness_failing(says="ERROR GET /healthz 503: the workers are stuck")])
     await world.start_bot(VERIFY_TIMEOUT="10s")
     parent = await world.proposed("shop/recommender")
     assert "rollout restart" in world.now(parent)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from bot.domain import cards, incidents, linking, memory, proposals
-from bot.slack.blocks import buttons, limits, messages, text, wording
+from bot.slack.blocks import buttons, limits, messages, opinion, text, wording
 from k8s import model
 
 DIFF_LINES = 5
@@ -95,7 +95,13 @@ def _cause(card: cards.IncidentCard) -> messages.Block:
     if found is None:
         doing = "_The cause is being looked for._" if card.incident.live else "_It ended before its cause was found._"
         return limits.section(f"{text.prose(card.incident.headline, CAUSE)}\n{doing}", limit=1500)
-    return limits.section(f"*Cause:* {text.prose(found.cause, CAUSE) or 'not known'}", limit=1800)
+    cause = text.prose(found.cause, CAUSE) or "not known"
+    other = opinion.differing(card)
+    if other is None:
+        return limits.section(f"*Cause:* {cause}", limit=1800)
+    return limits.section(
+        f"*Cause, by the rules:* {cause}\n*By the model:* {text.prose(other.cause, CAUSE)}", limit=2400
+    )
 
 
 def _confidence(card: cards.IncidentCard) -> str:
@@ -108,7 +114,8 @@ def _confidence(card: cards.IncidentCard) -> str:
     again = "_Being looked at again: what is seen has changed, or somebody asked._"
     return text.lines(
         (
-            f"Confidence {found.confidence}{by}{f': {reason}' if reason else ''}",
+            opinion.confidence(card) or f"Confidence {found.confidence}{by}{f': {reason}' if reason else ''}",
+            opinion.standing(card),
             again if card.incident.diagnosis_wanted else "",
         )
     )

@@ -3,7 +3,7 @@
 Rendered by the publisher. The parent says what a decision needs; here stands all that it rests on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from bot.domain import cards, diagnoses, proposals
@@ -15,7 +15,11 @@ PRINTED = 30
 LINES = 12
 """Of one piece of evidence; a phone shows about as many."""
 DIFF_LINES = 60
-PIECES = 12
+PIECES = 8
+"""Pieces of evidence in full; of the others there is a line. A thread is read on a phone."""
+
+_NAMED = 12
+"""Titles of further pieces in one line."""
 
 _LAPSED = frozenset({"expired", "superseded"})
 _NOT_TAKEN = _LAPSED | {"proposed"}
@@ -23,7 +27,7 @@ _NOT_TAKEN = _LAPSED | {"proposed"}
 
 _FOUND = {"verified": "Verified", "worse": "Worse"}
 
-_SOURCES = {
+_SOURCES: Mapping[diagnoses.Source, str] = {
     "status": "status",
     "events": "events",
     "log": "log",
@@ -32,6 +36,17 @@ _SOURCES = {
     "changes": "what changed before",
     "node": "node",
     "scheduling": "scheduling",
+    "sibling-log": "log of a healthy pod",
+    "owner": "owners",
+    "limits": "limits around it",
+    "network": "Services and endpoints",
+    "dependencies": "what it depends on",
+    "usage": "usage now",
+    "prometheus": "Prometheus",
+    "loki": "Loki",
+    "past": "earlier incidents",
+    "runbook": "runbook",
+    "tool": "looked up by the model",
 }
 
 
@@ -44,14 +59,24 @@ def evidence(card: cards.IncidentCard) -> messages.Message:
     if not card.evidence:
         doing = "is being collected" if card.diagnosis is None else "none could be read"
         return limits.message(f"{name}: evidence", [limits.section(f"*Evidence:* {doing}"), *_gaps(card)])
-    shown = card.evidence[:PIECES]
+    shown = _shown(card)
     # Every piece gets its fair part of a message's characters; JSON and titles take the rest.
     room = min(2600, (limits.BLOCKS_CHARACTERS - 2500) // len(shown))
     blocks = [limits.section(_piece(piece, room)) for piece in shown]
-    if len(card.evidence) > PIECES:
-        blocks.append(limits.context(f"{text.CUT}: {len(card.evidence) - PIECES} more pieces are in the record"))
+    numbers = {piece.number for piece in shown}
+    if rest := [piece for piece in card.evidence if piece.number not in numbers]:
+        named = ", ".join(f"*{piece.label}* {text.prose(piece.title, 60)}" for piece in rest[:_NAMED])
+        more = f", and {len(rest) - _NAMED} more" if len(rest) > _NAMED else ""
+        blocks.append(limits.context(f"Also in the record: {named}{more}"))
     titles = ", ".join(text.one_line(piece.title) for piece in shown)
     return limits.message(f"{name}: evidence: {titles}", [*blocks, *_changes(card), *_gaps(card)])
+
+
+def _shown(card: cards.IncidentCard) -> list[diagnoses.Evidence]:
+    """What the cause cites, then what comes first, in the order of the numbers."""
+    cited = () if card.diagnosis is None else card.diagnosis.cites
+    first = sorted(card.evidence, key=lambda piece: (piece.number not in cited, piece.number))[:PIECES]
+    return sorted(first, key=lambda piece: piece.number)
 
 
 def _changes(card: cards.IncidentCard) -> list[messages.Block]:

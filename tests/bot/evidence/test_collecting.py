@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain import diagnoses
-from bot.evidence import collecting
+from bot.evidence import collecting, gathering
 from demo.cluster import Fault, Piece, Run, programs, scenarios
 from demo.cluster.scenarios import deployment, piece, running
 from k8s import detection, model
@@ -342,7 +342,7 @@ async def test_a_huge_log_is_read_from_its_end_and_capped(begin: Open) -> None:
     found = dossier.of("previous-log")
     assert found is not None
     assert found.cut
-    assert len(found.body) <= collecting.BODY_CHARACTERS
+    assert len(found.body) <= gathering.BODY_CHARACTERS
     assert found.body.endswith("FATAL: the end")
 
 
@@ -365,7 +365,7 @@ async def test_an_endless_line_is_cut(begin: Open) -> None:
     world = await begin([says("FATAL: " + "x" * 3_000_000)])
     dossier = await collect(world)
     assert all(one.cut for one in dossier.evidence if one.source == "previous-log")
-    assert all(len(one.body) <= collecting.BODY_CHARACTERS for one in dossier.evidence)
+    assert all(len(one.body) <= gathering.BODY_CHARACTERS for one in dossier.evidence)
     assert len(dossier.facts.get("error_line", "")) <= 300
 
 

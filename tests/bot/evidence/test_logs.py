@@ -1,7 +1,7 @@
 """Reading logs: the telling line, the missing name, and what may be left out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.evidence import logs
@@ -62,13 +62,52 @@ def test_runs_of_alike_lines_are_folded_with_their_count() -> None:
     assert not cut
 
 
-def test_a_longer_log_keeps_its_end_and_says_that_it_is_cut() -> None:
-    words = ["alpha", "beta"] * 50
-    text, cut = logs.excerpt("\n".join(words), lines=10)
-    assert len(text.splitlines()) == 10
+def words(number: int) -> list[str]:
+    """So many lines no two of which are alike."""
+    return [f"step {chr(97 + each % 26)}{chr(97 + each // 26)} is done" for each in range(number)]
+
+
+def test_a_longer_log_keeps_its_end_and_says_what_is_left_out() -> None:
+    text, cut = logs.excerpt("\n".join(words(100)), lines=10)
+    assert text.splitlines() == ["… 90 lines left out", *words(100)[-10:]]
     assert cut
 
 
+def test_where_a_failure_begins_is_kept_with_the_lines_after_it_and_the_end() -> None:
+    lines = words(400)
+    lines[100] = "WARN upstream db refused the connection"
+    text, cut = logs.excerpt("\n".join(lines), lines=12)
+    assert cut
+    shown = text.splitlines()
+    assert {"WARN upstream db refused the connection", lines[99], lines[101], lines[102], lines[-1]} <= set(shown)
+    assert shown[0] == "… 97 lines left out"
+
+
+def test_lines_that_come_back_between_others_are_shown_twice_and_counted() -> None:
+    log = "\n".join(line for number in range(1206) for line in (f"retry {number} in 5 s", words(1)[0]))
+    text, cut = logs.excerpt(log)
+    assert text.splitlines() == [
+        "retry 0 in 5 s",
+        words(1)[0],
+        "retry 1205 in 5 s (… 1,204 more like it)",
+        f"{words(1)[0]} (… 1,204 more like it)",
+    ]
+    assert cut
+
+
+def test_lines_of_binary_data_are_only_counted() -> None:
+    text, _ = logs.excerpt("ready\n" + "\ufffd\ufffd\x01k\ufffd\n" * 7 + "FATAL: bad magic")
+    assert text == "ready\n[binary data] (×7)\nFATAL: bad magic"
+    assert logs.excerpt("\ufffd\ufffd\ufffdred")[0] == "\ufffd\ufffd\ufffdred", "half of it can be read"
+
+
+def test_of_an_endless_line_it_is_said_how_much_is_left_out() -> None:
+    text, _ = logs.excerpt("x" * 2_000_000)
+    assert len(text) <= 400
+    assert text.endswith(" … (1,999,600 characters left out)")
+
+
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=4000))
 def test_no_log_is_too_odd_and_no_excerpt_too_long(text: str) -> None:
     shown, _ = logs.excerpt(text, lines=20, characters=500)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ import pytest
 
 from bot import errors
 from bot.domain import autonomy, cards, diagnoses, incidents, ports
-from bot.flow import announcing
+from bot.flow import announcing, diagnosing
 from demo.cluster import scenarios
 from k8s import guardrails, model
 from k8s import policy as rulebook
@@ -22,14 +22,11 @@ ASKED = rulebook.Autonomous(enabled=True, listed=(("scale",),), per_workload_hou
 POLICY = guardrails.Policy(approvers=(ANA, BEN), autonomous=ASKED)
 
 
-class MoreReplicas:
-    """An advisor that always speaks for one replica more: of low risk, and with a way back."""
-
-    async def advise(
-        self, problem: model.Problem, _dossier: diagnoses.Dossier, rules: diagnoses.Diagnosis
-    ) -> diagnoses.Diagnosis:
-        more = model.Scale(problem.subject, (problem.desired or 0) + 1)
-        return replace(rules, candidates=(diagnoses.Candidate(more, "more of them share the load"),))
+def more_replicas(problem: model.Problem, dossier: diagnoses.Dossier, now: datetime) -> diagnoses.Diagnosis:
+    """Rules that always speak for one replica more: of low risk, and with a way back."""
+    more = model.Scale(problem.subject, (problem.desired or 0) + 1)
+    found = diagnosing.diagnose(problem, dossier, now)
+    return replace(found, candidates=(diagnoses.Candidate(more, "more of them share the load"),))
 
 
 @dataclass
@@ -55,7 +52,7 @@ async def replica(
     world: worlds.World, owner: str = "a", policy: guardrails.Policy = POLICY, **changes: Any
 ) -> worlds.Replica:
     rules = replace(worlds.RULES, policy=policy)
-    return await world.replica(owner, **{"rules": rules, "advisor": MoreReplicas(), **changes})
+    return await world.replica(owner, **{"rules": rules, "diagnose": more_replicas, **changes})
 
 
 async def announced(world: worlds.World, bot: worlds.Replica) -> incidents.Incident:

@@ -263,9 +263,9 @@ async def test_two_restarts_that_did_not_help_are_remembered_for_this_workload_a
     assert [(one.action, one.state, one.held) for one in card.tries] == [("rollout-restart", "not-verified", None)] * 2
     undo = diagnoses.Candidate(model.RolloutUndo(card.incident.subject, 1), "it worked")
     restart = diagnoses.Candidate(model.RolloutRestart(card.incident.subject), "a new process")
-    found = diagnoses.Diagnosis("…", (), "low", "…", "…", candidates=(restart, undo))
+    found = (restart, undo)
     assert (await bot.pipeline._remembered(card.incident, found)).candidates == (undo, restart)
-    alone = await bot.pipeline._remembered(card.incident, replace(found, candidates=(restart,)))
+    alone = await bot.pipeline._remembered(card.incident, (restart,))
     assert alone.candidates == ()
     assert "any of 2 times" in alone.dropped[0]
     other = replace(card.incident, kinds=("ImagePull",))
@@ -279,5 +279,5 @@ async def test_what_lies_further_back_than_a_month_is_forgotten(begin: worlds.Be
     card = await bot.card(incident_id)
     world.clock.passed += memory.SPAN
     restart = diagnoses.Candidate(model.RolloutRestart(card.incident.subject), "a new process")
-    found = diagnoses.Diagnosis("…", (), "low", "…", "…", candidates=(restart,))
+    found = (restart,)
     assert (await bot.pipeline._remembered(card.incident, found)).candidates == (restart,)

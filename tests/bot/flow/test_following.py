@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot import clusters, following
-from bot.domain import incidents, watches
+from bot.domain import incidents, ports, watches
 from demo.cluster import access, scenarios
 from k8s import detection, model
 from k8s.client import connection, watching
@@ -34,19 +34,13 @@ SILENT = 1.5
 """Seconds that a test waits for what must not come: longer than the fast path waits for a quiet cluster."""
 
 
-class Gauge:
+class Gauge(ports.Unmetered):
     """Which clusters are followed at this moment."""
 
     def __init__(self) -> None:
         self.follows: dict[str, bool] = {}
 
-    def swept(self, _cluster: str, _status: str, _seconds: float, _findings: int | None) -> None:
-        return
-
-    def executed(self, _action: str, _outcome: str) -> None:
-        return
-
-    def followed(self, cluster: str, follows: bool) -> None:
+    def followed(self, cluster: str, follows: bool, /) -> None:
         self.follows[cluster] = follows
 
 

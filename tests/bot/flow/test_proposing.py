@@ -426,29 +426,6 @@ async def test_a_cluster_half_away_is_diagnosed_from_what_there_is_and_the_rest_
     assert [missing.partition(":")[0] for missing in card.diagnosis.missing] == ["the current log", "the previous log"]
 
 
-class Advisor:
-    """A model that knows better, or that has nothing to say. Behind `ports.Advisor`."""
-
-    def __init__(self, advice: str) -> None:
-        self._advice = advice
-
-    async def advise(
-        self, _problem: model.Problem, _dossier: diagnoses.Dossier, rules: diagnoses.Diagnosis, /
-    ) -> diagnoses.Diagnosis | None:
-        return replace(rules, cause=self._advice, by="model") if self._advice else None
-
-
-@pytest.mark.parametrize(("advice", "by"), [("the database moved [E1]", "model"), ("", "rules")])
-async def test_a_better_diagnosis_takes_the_place_of_the_rules(begin: worlds.Begin, advice: str, by: str) -> None:
-    world = await begin([scenarios.crash_loop()])
-    bot = await world.replica(advisor=Advisor(advice))
-    incident = await world.diagnosed(bot)
-    card = await bot.card(incident.id)
-    assert card.diagnosis is not None
-    assert card.diagnosis.by == by
-    assert not advice or card.diagnosis.cause == advice
-
-
 async def test_the_problem_of_a_node_is_looked_for_in_the_whole_cluster(begin: worlds.Begin) -> None:
     world = await begin([scenarios.node_lost()])
     bot = await world.replica()

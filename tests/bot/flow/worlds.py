@@ -23,7 +23,7 @@ from bot import clusters
 from bot import pipeline as stages
 from bot.domain import approvals, audit, cards, diagnoses, incidents, ports, proposals, rules, watches
 from bot.evidence import collecting
-from bot.flow import proposing
+from bot.flow import diagnosing, examining, proposing
 from bot.llm import absent
 from bot.store import engine
 from demo.cluster import Fault, SimulatedCluster
@@ -141,7 +141,9 @@ class World:
             yield cls(cluster, clock, url, kubeconfig, eyes, hand, stack)
             assert cluster.manager.failures == []
 
-    async def replica(self, owner: str = "a", **changes: Any) -> Replica:
+    async def replica(
+        self, owner: str = "a", *, diagnose: examining.Diagnose = diagnosing.diagnose, **changes: Any
+    ) -> Replica:
         """One more process; `changes` are fields of `ports.Ports`, e.g. `hands=lambda _: None` for read-only."""
         database = engine.Database(self.url)
         self.stack.push_async_callback(database.close)
@@ -158,7 +160,7 @@ class World:
             "rules": RULES,
         }
         wired = ports.Ports(**{**parts, **changes})
-        return Replica(wired, database, bell, stages.Pipeline(wired))
+        return Replica(wired, database, bell, stages.Pipeline(wired, diagnose))
 
     # --- the way of an incident ---------------------------------------------------------------------------------------
 

@@ -87,5 +87,19 @@ def test_much_evidence_keeps_its_numbers_and_is_cut_fairly() -> None:
     made = thread.evidence(replace(building.card(None), evidence=pieces))
     checking.check_message(made)
     words = checking.shown(made)
-    assert all(f"*E{n}* · log" in words for n in range(1, 13))
-    assert "3 more pieces are in the record" in words
+    assert all(f"*E{n}* · log" in words for n in range(1, thread.PIECES + 1))
+    assert "Also in the record: *E9* pod 9" in words
+
+
+def test_what_the_cause_cites_is_shown_however_much_evidence_there_is() -> None:
+    pieces = tuple(diagnoses.Evidence(n, "usage", f"pod {n}", f"body {n}") for n in range(1, 41))
+    card = building.card(None)
+    assert card.diagnosis is not None
+    cited = replace(card, evidence=pieces, diagnosis=replace(card.diagnosis, cites=(3, 39)))
+    made = thread.evidence(cited)
+    checking.check_message(made)
+    words = checking.shown(made)
+    assert "*E39* · usage" in words
+    assert "body 39" in words
+    assert "body 8" not in words, "the eighth in full gives way to what is cited"
+    assert "and 20 more" in words

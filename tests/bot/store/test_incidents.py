@@ -48,6 +48,20 @@ async def test_the_same_subject_in_another_cluster_is_another(store: engine.Data
     assert (await examples.opened(store, cluster="prod-us")).cluster == "prod-us"
 
 
+async def test_those_of_one_subject_are_found_by_its_name_newest_first(store: engine.Database) -> None:
+    first = await _resolve(store, await examples.opened(store))
+    second = await _resolve(store, await examples.opened(store, fingerprint="f2", opened_at=LATER))
+    await examples.opened(store, fingerprint="f3", opened_at=LATER)
+    anew = model.ResourceRef(first.subject.kind, first.subject.namespace, first.subject.name, "another-uid")
+    other = model.ResourceRef(first.subject.kind, first.subject.namespace, "other", first.subject.uid)
+    async with store.begin() as tx:
+        assert await tx.incidents.of_subject("prod-eu", anew, examples.NOW, 5) == [second, first]
+        assert await tx.incidents.of_subject("prod-eu", anew, LATER, 5) == [second]
+        assert await tx.incidents.of_subject("prod-eu", anew, examples.NOW, 1) == [second]
+        assert await tx.incidents.of_subject("prod-us", anew, examples.NOW, 5) == []
+        assert await tx.incidents.of_subject("prod-eu", other, examples.NOW, 5) == []
+
+
 async def test_a_resolved_one_makes_room_for_the_next_episode(store: engine.Database) -> None:
     first = await _resolve(store, await examples.opened(store))
     second = await examples.opened(store, episode=2, previous_id=first.id)

@@ -1,0 +1,16 @@
+"""The cases, by family. Each was written from how Kubernetes and the programs in it fail, before any rule knew it."""
+
+from collections.abc import Sequence
+
+from evals import values
+from evals.cases import capacity, crashing, decoys, hostile, pulling, running, surroundings
+
+ALL: Sequence[values.Case] = (
+    *crashing.CASES,
+    *pulling.CASES,
+    *running.CASES,
+    *capacity.CASES,
+    *surroundings.CASES,
+    *decoys.CASES,
+    *hostile.CASES,
+)
