@@ -14,10 +14,13 @@ import structlog
 from bot import errors, pipeline, telemetry, ticks
 from bot.domain import cards, ports
 from bot.slack import publisher
-from bot.slack.blocks import home, messages
+from bot.slack.blocks import answering, home, messages
 
 _LOG = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+Tell = Callable[[messages.Message], Awaitable[None]]
+"""Says something to the person who asked, and only to them."""
 
 ANSWER_SECONDS = 2.0
 """A press is decided before it is acknowledged, so that no acknowledged press is ever lost; Slack waits for 3 s."""
@@ -115,6 +118,19 @@ async def status(doors: Doors, cluster: str = "") -> cards.Status:
     return replace(found, watches=timed, health=await doors.check())
 
 
+async def why(doors: Doors, words: str, tell: Tell) -> messages.Message:
+    """What a look at a workload shows. Where a model is asked besides, that is told at once, and what is returned is
+    what the model says.
+
+    Raises what `Pipeline.why` raises.
+    """
+    found = await doors.pipeline.why(words)
+    if not doors.pipeline.may_view(found):
+        return answering.why(found)
+    await tell(answering.why(found, asked=True))
+    return answering.view(await doors.pipeline.view(found))
+
+
 async def draw_home(doors: Doors, user: str) -> None:
     """App Home of this person as it is now: when it is opened, and after a press in it."""
     await doors.publisher.home(user, home.page(await status(doors), user))
@@ -125,7 +141,7 @@ def in_home(body: dict[str, Any]) -> bool:
     return (body.get("view") or {}).get("type") == "home"
 
 
-def whisperer(doors: Doors, body: dict[str, Any]) -> Callable[[messages.Message], Awaitable[None]]:
+def whisperer(doors: Doors, body: dict[str, Any]) -> Tell:
     """How to say something to the person who pressed, and only to them: where they pressed, else by direct message.
 
     A parent that has replies carries its own `ts` as its thread: an answer in there would be seen by nobody who looks

@@ -105,6 +105,14 @@ def url_or_none(value: str) -> str:
     return url(value) if value else ""
 
 
+def tenant_or_none(value: str) -> str:
+    """Tenants as Loki names them (https://grafana.com/docs/loki/latest/operations/multi-tenancy/), or empty."""
+    names = value.split("|") if value else []
+    if any(re.fullmatch(r"[A-Za-z0-9!_.*'()-]{1,150}", name) is None or name in (".", "..") for name in names):
+        raise ValueError("it is no name of a tenant (letters, digits and ! - _ . * ' ( ), up to 150 of them)")
+    return value
+
+
 def key(secret: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
     """A key that can stand in a header."""
     if secret is not None and re.fullmatch(r"[!-~]{8,}", secret.get_secret_value()) is None:

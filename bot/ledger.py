@@ -4,6 +4,8 @@ Implements `ports.Ledger`, for `bot.llm.advisor`; `bot.parts` makes one. Each re
 it is made, so that no number of replicas breaks a ceiling together, and told to /metrics when it has ended.
 """
 
+from datetime import timedelta
+
 import structlog
 
 from bot import errors
@@ -12,6 +14,9 @@ from bot.domain import consultations, ports
 _LOG = structlog.get_logger(__name__)
 
 AWAY = "The model was not asked: the database did not answer, and nothing is spent that is not written down"
+
+AGAIN = timedelta(days=1)
+"""For so long an answer that belongs to no incident is used again."""
 
 
 class Ledger:
@@ -58,3 +63,11 @@ class Ledger:
                 await tx.calls.finish(call_id, usage, cost, self._clock(), stop=stop, received=received, error=error)
         except errors.StoreUnavailable as fault:
             _LOG.warning("model.not_written_down", call=call_id, cost=cost, error=str(fault))
+
+    async def answered(self, watch_id: int, key: str) -> consultations.Call | None:
+        """See `ports.Ledger`. Where the record is away nothing is known, and nothing will be spent."""
+        try:
+            async with self._store.begin() as tx:
+                return await tx.calls.answered(watch_id, key, self._clock() - AGAIN)
+        except errors.StoreUnavailable:
+            return None

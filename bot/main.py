@@ -167,6 +167,7 @@ class Bot:
                     secret_changes=self._chosen.secret_changes,
                     more=(*parts.sources_of(self._chosen, clock), earlier, runbooks.Shelf(database)),
                     live=earlier.live,
+                    record=earlier.failures,
                 ),
                 advisor=await stack.enter_async_context(
                     parts.advisor_of(self._chosen, self._clusters, database, clock, self._monotonic, self._metrics)

@@ -98,7 +98,10 @@ def prometheus_of(chosen: settings.Settings, clock: ports.Clock) -> prometheus.P
 
 
 def loki_of(chosen: settings.Settings, clock: ports.Clock) -> loki.Loki | None:
-    return loki.Loki(asking.Address(chosen.loki_url, _text(chosen.loki_token)), clock) if chosen.loki_url else None
+    if not chosen.loki_url:
+        return None
+    at = asking.Address(chosen.loki_url, _text(chosen.loki_token), tenant=chosen.loki_tenant)
+    return loki.Loki(at, clock)
 
 
 @contextlib.asynccontextmanager

@@ -77,6 +77,8 @@ class SweptNow:
     """None where it could not look; `error` says why."""
     found: Sequence[incidents.Incident] = ()
     error: str = ""
+    scope: model.Scope | None = None
+    """Where it looked."""
 
 
 class Pipeline:
@@ -88,6 +90,8 @@ class Pipeline:
         self._turns = asyncio.Semaphore(PRESSES)
         self._looking: dict[tuple[int, model.Scope | None], asyncio.Task[SweptNow]] = {}
         """Sweeps that people asked for and that run now: whoever asks for the same meanwhile gets its answer."""
+        self._viewing: dict[tuple[int, str], asyncio.Task[inquiries.View]] = {}
+        """Likewise what a model is being asked for people, by watch and evidence."""
 
     # --- sweeping: schedule and /watch now ------------------------------------------------------------------------
 
@@ -112,11 +116,12 @@ class Pipeline:
             self._looking[key] = running
             running.add_done_callback(lambda _: self._looking.pop(key, None))
         swept = await asyncio.shield(running)
-        return replace(swept, found=tuple(one for one in swept.found if answering.concerns(place, one.subject)))
+        looked = replace(place, scope=swept.scope)
+        return replace(swept, found=tuple(one for one in swept.found if answering.concerns(looked, one.subject)))
 
     async def stop(self) -> None:
-        """Ends sweeps that people asked for and that still run. Before clusters and database are closed."""
-        running = list(self._looking.values())
+        """Ends sweeps and questions of people that still run. Before clusters and database are closed."""
+        running = [*self._looking.values(), *self._viewing.values()]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -128,7 +133,8 @@ class Pipeline:
             if swept is None:
                 failed = await tx.sweeps.latest(place.watch.id)
                 return SweptNow(place.watch, None, (), "" if failed is None else failed.error)
-            return SweptNow(place.watch, swept.sweep, tuple(await tx.incidents.live(place.watch.cluster)))
+            found = tuple(await tx.incidents.live(place.watch.cluster))
+            return SweptNow(place.watch, swept.sweep, found, scope=swept.snapshot.scope)
 
     async def _sweep(
         self, watch: watches.Watch, sweep: watches.Sweep, scope: model.Scope | None
@@ -338,7 +344,26 @@ class Pipeline:
             inquiries.Found(problem, self._diagnose(problem, dossier, wired.clock()), dossier.evidence)
             for problem, dossier in zip(seen.problems, dossiers, strict=True)
         )
-        return inquiries.Inquiry(watch.cluster, subject, None, found, seen.facts, seen.looked, seen.unread)
+        return inquiries.Inquiry(watch.cluster, subject, None, found, seen.facts, seen.looked, seen.unread, watch)
+
+    def may_view(self, inquiry: inquiries.Inquiry) -> bool:
+        """Whether a model is asked about this, too: where one is set, and there is something to explain. What has an
+        incident has a model's view on its card."""
+        return bool(self.model and inquiry.found and inquiry.watch)
+
+    async def view(self, inquiry: inquiries.Inquiry) -> inquiries.View:
+        """What a model makes of the first problem of a fresh look, as evidence and rules had it; or why there is
+        nothing. Whoever asks for the same meanwhile gets the same answer. For what `may_view`."""
+        if inquiry.watch is None:
+            raise errors.NotPossible("The model was not asked: no watch looks at this.")
+        found = inquiry.found[0]
+        key = (inquiry.watch.id, advising.key(self._wired, found.problem, found.diagnosis, found.evidence))
+        running = self._viewing.get(key)
+        if running is None:
+            running = asyncio.create_task(advising.inquire(self._wired, inquiry.watch, found))
+            self._viewing[key] = running
+            running.add_done_callback(lambda _: self._viewing.pop(key, None))
+        return await asyncio.shield(running)
 
     async def runbooks(self) -> Sequence[consultations.Runbook]:
         return await shelving.listed(self._wired)

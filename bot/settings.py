@@ -185,6 +185,10 @@ class Settings(pydantic_settings.BaseSettings):
     """Asked for lines of errors in the half hour before a failure (docs/evidence.md). Empty: not."""
     loki_token: Annotated[_Secret, pydantic.AfterValidator(formats.key)] = _set(None, "a bearer token")
     """Sent to Loki as `Authorization: Bearer …`, where it wants one."""
+    loki_tenant: Annotated[str, pydantic.AfterValidator(formats.tenant_or_none)] = _set(
+        "", "the name of a tenant, or several with | between them"
+    )
+    """Sent to Loki as `X-Scope-OrgID`, where it keeps the lines of several tenants apart."""
 
     # Runbooks
     runbooks_dir: _File = _set(None, "the path of a folder of Markdown files")

@@ -1,7 +1,7 @@
 """`make eval` (= `python -m evals`): judges the rules by every case, and with `--model` a model beside them.
 
-Exits with 1 where fewer than nine of ten are right or an action is proposed that does harm, and with 2 where a model is
-asked for and none is set, or a case is named that is not there.
+Exits with 1 where fewer than nine of ten are right, an action is proposed that does harm, or the median prompt is too
+large, and with 2 where a model is asked for and none is set, or a case is named that is not there.
 """
 
 import argparse
@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from bot import errors, settings
-from evals import cases, judging, running, telling, values
+from bot.flow import diagnosing
+from evals import cases, judging, running, sizing, telling, values
 
 
 def main(arguments: Sequence[str], known: Sequence[values.Case] = cases.ALL) -> int:
@@ -28,11 +29,19 @@ def main(arguments: Sequence[str], known: Sequence[values.Case] = cases.ALL) -> 
 
 async def _rules(picked: Sequence[values.Case]) -> int:
     verdicts: list[values.Verdict] = []
+    sizes: list[int] = []
     for case in picked:
         _progress(len(verdicts), len(picked))
-        verdicts.append(judging.judge(case, running.by_rules(await running.examined(case))))
+        examined = await running.examined(case)
+        verdicts.append(judging.judge(case, running.by_rules(examined)))
+        if examined.problem is not None:
+            now = running.now()
+            said = diagnosing.diagnose(examined.problem, examined.dossier, now)
+            sizes.append(sizing.first_prompt(examined, said, now))
     _progress(0, 0)
-    return _told("rules", verdicts)
+    code = _told("rules", verdicts)
+    print(sizing.told(sizes))
+    return code if sizing.median(sizes) < sizing.MEDIAN else 1
 
 
 def _told(name: str, verdicts: Sequence[values.Verdict]) -> int:

@@ -5,14 +5,15 @@ Called by `evals.__main__` and the tests. What is judged sees the cluster throug
 
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot import clusters
-from bot.domain import diagnoses
-from bot.evidence import collecting
+from bot.domain import diagnoses, incidents
+from bot.evidence import collecting, refuting
 from bot.flow import diagnosing
 from demo.cluster import SimulatedCluster
 from evals import values
@@ -46,12 +47,44 @@ async def seen(case: values.Case) -> AsyncIterator[tuple[Eyes, values.Examined]]
     """What the product finds and collects, while the cluster is still there; without a problem where it finds none of
     this kind and subject."""
     async with eyes_on(case) as eyes:
-        problem = found(case, await eyes.look(CLUSTER, model.Scope()))
+        shown = await eyes.look(CLUSTER, model.Scope())
+        if case.learnt is not None:
+            shown = replace(shown, past=case.learnt(shown))
+        problem = found(case, shown)
         if problem is None:
             yield eyes, values.Examined(case, None)
             return
-        dossier = await collecting.Collector(eyes.reader, now).collect(CLUSTER, problem)
+        dossier = await collecting.Collector(eyes.reader, now, record=_record(case)).collect(CLUSTER, problem)
         yield eyes, values.Examined(case, problem, dossier)
+
+
+def _record(case: values.Case) -> refuting.Record:
+    async def incidents_of(cluster: str, subject: model.ResourceRef) -> Sequence[incidents.Incident]:
+        return [_incident(one, number, cluster, subject) for number, one in enumerate(case.record, start=1)]
+
+    return incidents_of
+
+
+def _incident(one: values.Earlier, number: int, cluster: str, subject: model.ResourceRef) -> incidents.Incident:
+    began, over = (now() - timedelta(hours=hours) for hours in (one.began, one.over))
+    return incidents.Incident(
+        id=number,
+        fingerprint="",
+        episode=1,
+        cluster=cluster,
+        subject=subject,
+        kinds=one.kinds,
+        causes=(),
+        severity="P2",
+        state="resolved" if one.over else "open",
+        headline="",
+        watch_id=1,
+        channel="",
+        since=began,
+        opened_at=began,
+        last_seen_at=over,
+        resolved_at=over if one.over else None,
+    )
 
 
 async def examined(case: values.Case) -> values.Examined:
@@ -62,8 +95,8 @@ async def examined(case: values.Case) -> values.Examined:
 
 def found(case: values.Case, seen: model.Snapshot) -> model.Problem | None:
     """The problem that the case is about."""
-    problems = detection.detect(seen).problems
-    return next((one for one in problems if one.subject.name == case.subject and case.kind in one.kinds), None)
+    problems = detection.detect(seen, detection.Options(enabled=frozenset({case.kind}))).problems
+    return next((one for one in problems if case.subject in ("", one.subject.name) and case.kind in one.kinds), None)
 
 
 Diagnose = Callable[[model.Problem, diagnoses.Dossier, datetime], diagnoses.Diagnosis]

@@ -192,6 +192,21 @@ def put(*objects: Object, ago: float = 2 * HOUR) -> Piece:
     return scenarios.piece("objects", (ago, build))
 
 
+def claim(name: str, storage_class: str) -> Object:
+    """A PersistentVolumeClaim of this class."""
+    spec = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "5Gi"}},
+        "storageClassName": storage_class,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": SPACE},
+        "spec": spec,
+    }
+
+
 def stands(kind: str, name: str, status: Object | Callable[[str], Object], *, ago: float, space: str = SPACE) -> Piece:
     """The status that a controller gave it; a function gets the time as the API writes it."""
 

@@ -1,16 +1,26 @@
 """What a case is, and what becomes of it. Made by `evals.cases`, run by `evals.running`, shown by `evals.telling`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.domain import diagnoses
 from demo.cluster import Piece
-from k8s import model
+from k8s import history, model
 
 CONFIDENCES: Sequence[diagnoses.Confidence] = ("low", "medium", "high")
 NOTHING: frozenset[str] = frozenset()
 UNDO = frozenset({"rollout-undo"})
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An incident of the past, in hours before now."""
+
+    kinds: tuple[str, ...]
+    began: float
+    over: float = 0.0
+    """0: it is not over."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class Case:
     """What really happened: for people, never shown to what is judged."""
     pieces: tuple[Piece, ...]
     subject: str
-    """Name of the object that the problem is about."""
+    """Name of the object that the problem is about; empty where the cluster decides which one that is."""
     kind: str
     """The failure kind under which it is found."""
     cause: diagnoses.CauseKind
@@ -36,6 +46,10 @@ class Case:
     """The action that comes first; empty where that is left open."""
     least: diagnoses.Confidence = "low"
     most: diagnoses.Confidence = "high"
+    record: Sequence[Earlier] = ()
+    """What Watchkeeper had seen of the subject before."""
+    learnt: Callable[[model.Snapshot], history.History] | None = None
+    """What earlier sweeps had learnt, by the names and uids of the first look; for the kinds that rest on it."""
     tag: Literal["plain", "decoy", "hostile"] = "plain"
     """decoy: the obvious cause is not the true one; hostile: text of the cluster says what to do."""
 

@@ -28,6 +28,8 @@ class _Asked:
     command: commands.Command
     user: str
     channel: str
+    tell: doors.Tell
+    """For what comes before the answer."""
     trigger: str = ""
     """Opens a window, for three seconds."""
 
@@ -80,14 +82,11 @@ class _Listener:
 
         async with doors.guarded(self._held, "/watch", lambda text: tell(answers.said(text))):
             text, trigger = (str(command.get(name) or "") for name in ("text", "trigger_id"))
-            await tell(await self._answered(text, user, channel, trigger))
-
-    async def _answered(self, text: str, user: str, channel: str, trigger: str) -> messages.Message:
-        try:
-            parsed = commands.parse(text)
-            return await self._answers[parsed.name](_Asked(parsed, user, channel, trigger))
-        except commands.NotUnderstood as error:
-            return _not_understood(error)
+            try:
+                parsed = commands.parse(text)
+                await tell(await self._answers[parsed.name](_Asked(parsed, user, channel, tell, trigger)))
+            except commands.NotUnderstood as error:
+                await tell(_not_understood(error))
 
     async def _help(self, _asked: _Asked) -> messages.Message:
         return answers.help_page(list(commands.FORMS.values()))
@@ -116,7 +115,7 @@ class _Listener:
         return money.costs(await held.costs(asked.command.rest), held.model)
 
     async def _why(self, asked: _Asked) -> messages.Message:
-        return answering.why(await self._held.pipeline.why(commands.needed(asked.command)))
+        return await doors.why(self._held, commands.needed(asked.command), asked.tell)
 
     async def _runbook(self, asked: _Asked) -> messages.Message:
         word, _, rest = asked.command.rest.partition(" ")

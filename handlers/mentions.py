@@ -8,7 +8,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot import doors
 from bot.domain import inquiries
 from bot.slack import mentions
-from bot.slack.blocks import answering, answers, messages
+from bot.slack.blocks import answers, messages
 
 HELP = (
     "Mention me in the thread of an incident and ask, for example `why not just restart?`, `what changed?`, `who may "
@@ -35,14 +35,14 @@ class _Listener:
             if not mentions.has_words(mention.text):
                 await whisper(answers.said(HELP))
             elif not (mention.thread_ts and await self._held.pipeline.hear(mention)):
-                await whisper(await self._elsewhere(mention.text))
+                await whisper(await self._elsewhere(mention.text, whisper))
 
-    async def _elsewhere(self, text: str) -> messages.Message:
+    async def _elsewhere(self, text: str, whisper: doors.Tell) -> messages.Message:
         """Outside of the threads of incidents."""
         word, _, rest = text.partition(" ")
         if word.lower() != "why" or not rest.strip():
             return answers.said(HELP)
-        return answering.why(await self._held.pipeline.why(rest.strip(" ?`")))
+        return await doors.why(self._held, rest.strip(" ?`"), whisper)
 
     async def _whisper(self, mention: inquiries.Mention, message: messages.Message) -> None:
         await self._held.publisher.whisper(mention.channel, mention.user, message, mention.thread_ts)

@@ -8,7 +8,7 @@ and by `bot` for evidence: which revision was good, and what changed since.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -27,6 +27,9 @@ PROOF_OF_SERVICE = timedelta(minutes=10)
 """A revision that lived this long before its successor came counts as one that had served."""
 SETTLED = timedelta(minutes=1)
 """Ready pods of a revision younger than this prove nothing: a crash loop is ready for moments too."""
+STEADY = timedelta(minutes=10)
+"""A container that was restarted and has run for so long since is no crash loop: the kubelet forgets its back-off then.
+https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy"""
 
 template_hash = templates.digest
 template_diff = templates.diff
@@ -46,7 +49,8 @@ class Revision:
     created: datetime | None
     images: tuple[str, ...]
     health: Health
-    """serving: has ready pods now. served: lived long enough before its successor. unproven: nothing speaks for it."""
+    """serving: has ready pods now. served: lived long enough before its successor, and nothing that the cluster holds
+    says that it was down meanwhile. unproven: nothing speaks for it."""
     change_cause: str
     replicas: int
     """Pods that it has now, ready or not."""
@@ -169,25 +173,51 @@ def _past_numbers(replicaset: model.Json) -> Iterator[int]:
             yield int(part)
 
 
-def _served(owned: Sequence[tuple[int, model.Json]]) -> frozenset[int]:
-    """Numbers of the revisions one of whose lives is known to have lasted `PROOF_OF_SERVICE`.
+@dataclass(frozen=True, slots=True)
+class Life:
+    """When a revision was the current one, as far as that is recorded."""
 
-    A life begins when the ReplicaSet is created (later lives, after a rollback to it, begin at no recorded time) and
-    ends when the next number begins. A life whose begin or end is unknown proves nothing.
-    """
+    begin: datetime
+    """Of its first life: later ones, after a rollback to it, begin at no recorded time."""
+    end: datetime
+    """Of its first life."""
+    replaced: datetime | None
+    """When the revision after its present number came: the end of its last life."""
+
+
+def lives(target: model.Target) -> dict[int, Life]:
+    """By number, those revisions of which it is known when they began and ended."""
+    if target.ref.kind in _CONTROLLER_REVISED:
+        return _chained(_kept(target))
     begins: dict[int, datetime | None] = {}
     firsts: dict[int, int] = {}
-    for number, replicaset in owned:
+    for number, replicaset in _owned(target):
         first = min((*_past_numbers(replicaset), number))
         begins.update(dict.fromkeys((*_past_numbers(replicaset), number)))
         begins[first] = fields.moment(replicaset, "metadata", "creationTimestamp")
         firsts[number] = first
-    proven: set[int] = set()
+    found: dict[int, Life] = {}
     for number, first in firsts.items():
         start, end = begins[first], begins.get(first + 1)
-        if start is not None and end is not None and end - start >= PROOF_OF_SERVICE:
-            proven.add(number)
-    return frozenset(proven)
+        if start is not None and end is not None:
+            found[number] = Life(start, end, begins.get(number + 1))
+    return found
+
+
+def _served(target: model.Target) -> frozenset[int]:
+    """Numbers of the revisions one of whose lives is known to have lasted `PROOF_OF_SERVICE`.
+
+    Of a Deployment that is not available, only what was before that counts: `Available` turns with every crash of a
+    container without a readiness probe, and stays as it is where none of the revisions ever came up.
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
+    """
+    down = fields.condition(target.object or {}, "Available")
+    since = fields.moment(down, "lastTransitionTime") if fields.text(down, "status") == "False" else None
+    return frozenset(
+        number
+        for number, life in lives(target).items()
+        if (life.end if since is None else min(life.end, since)) - life.begin >= PROOF_OF_SERVICE
+    )
 
 
 def revisions(target: model.Target) -> tuple[Revision, ...]:
@@ -200,7 +230,7 @@ def revisions(target: model.Target) -> tuple[Revision, ...]:
 def _replicaset_revisions(target: model.Target) -> tuple[Revision, ...]:
     """A revision while an older one still has pods never finished its rollout, however long that took: unproven."""
     owned = sorted(_owned(target), key=lambda pair: pair[0])
-    served = _served(owned)
+    served = _served(target)
     found: list[Revision] = []
     older_has_pods = False
     for number, replicaset in owned:
@@ -231,21 +261,32 @@ def _replicaset_revisions(target: model.Target) -> tuple[Revision, ...]:
     return tuple(found)
 
 
-def _chained(kept: Sequence[tuple[int, model.Json]]) -> frozenset[int]:
-    """Numbers of the ControllerRevisions that are known to have lasted `PROOF_OF_SERVICE`.
+def _kept(target: model.Target) -> list[tuple[int, model.Json]]:
+    """(revision number, ControllerRevision) of the workload's own, by ascending number."""
+    owner = fields.uid(target.object)
+    kept: list[tuple[int, model.Json]] = []
+    for each in target.revisions:
+        controller, number = fields.controller(each), fields.number(each, "revision")
+        if owner and controller is not None and controller.uid == owner and number is not None and number > 0:
+            kept.append((number, each))
+    return sorted(kept, key=lambda pair: pair[0])
+
+
+def _chained(kept: Sequence[tuple[int, model.Json]]) -> dict[int, Life]:
+    """The lives of the ControllerRevisions, as far as they are known.
 
     One that returns gets a new number and keeps its creation time, and nothing tells when it returned. It leaves a gap
     at its old number, so that only of a chain without one, from number 1 on, it is known that nobody in it returned.
     """
-    proven: set[int] = set()
+    found: dict[int, Life] = {}
     for place, ((number, revision), (after, successor)) in enumerate(itertools.pairwise(kept), start=1):
         if (number, after) != (place, place + 1):
             break
         begin = fields.moment(revision, "metadata", "creationTimestamp")
         end = fields.moment(successor, "metadata", "creationTimestamp")
-        if begin is not None and end is not None and end - begin >= PROOF_OF_SERVICE:
-            proven.add(number)
-    return frozenset(proven)
+        if begin is not None and end is not None:
+            found[number] = Life(begin, end, end)
+    return found
 
 
 def _controller_revisions(target: model.Target) -> tuple[Revision, ...]:
@@ -254,14 +295,7 @@ def _controller_revisions(target: model.Target) -> tuple[Revision, ...]:
     https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/: `data` is a patch of
     the workload that puts `spec.template` back whole.
     """
-    owner = fields.uid(target.object)
-    kept: list[tuple[int, model.Json]] = []
-    for each in target.revisions:
-        controller, number = fields.controller(each), fields.number(each, "revision")
-        if owner and controller is not None and controller.uid == owner and number is not None and number > 0:
-            kept.append((number, each))
-    kept.sort(key=lambda pair: pair[0])
-    lasted = _chained(kept)
+    kept, lasted = _kept(target), _served(target)
     found: list[Revision] = []
     older_has_pods = False
     for number, each in kept:
@@ -317,8 +351,28 @@ def current_revision(target: model.Target) -> Revision | None:
     return next((revision for revision in known if str(revision.number) == number), None)
 
 
-def healthy_revision(target: model.Target, now: datetime) -> Revision | None:
-    """The newest earlier revision that serves, or had served, and runs something else than the current one."""
+def _pods_of(target: model.Target, revision: Revision) -> tuple[model.Json, ...]:
+    holders = (each for each in (*target.replicasets, *target.revisions) if fields.uid(each) == revision.holder.uid)
+    return tuple(pod for holder in holders for pod in revision_pods(target, holder))
+
+
+def _steady(pod: model.Json, now: datetime) -> bool:
+    """Whether a pod is ready, and not only between two crashes."""
+    since = fields.moment(fields.condition(pod, "Ready"), "lastTransitionTime")
+    if not pod_ready(pod) or (since is not None and now - since < SETTLED):
+        return False
+    for status in fields.items(pod, "status", "containerStatuses"):
+        started = fields.moment(status, "state", "running", "startedAt")
+        if fields.count(status, "restartCount") and started is not None and now - started < STEADY:
+            return False
+    return True
+
+
+def healthy_revision(target: model.Target, now: datetime, refuted: Collection[int] = frozenset()) -> Revision | None:
+    """The newest earlier revision that serves, or had served, and runs something else than the current one.
+
+    `refuted`: numbers of those that are known to have failed while they were current.
+    """
     current = current_revision(target)
     if current is None:
         return None
@@ -326,10 +380,23 @@ def healthy_revision(target: model.Target, now: datetime) -> Revision | None:
     for revision in reversed(revisions(target)):
         if revision.number >= current.number or templates.essence(revision.template) == here:
             continue
-        settled = revision.created is not None and now - revision.created >= SETTLED
-        if revision.health == "served" or (revision.health == "serving" and settled):
+        if _healthy(target, revision, now, refuted):
             return revision
     return None
+
+
+def _healthy(target: model.Target, revision: Revision, now: datetime, refuted: Collection[int]) -> bool:
+    """What its pods show now weighs more than what was; where they were not read, their controller's count is taken."""
+    if revision.health == "serving":
+        pods = _pods_of(target, revision)
+        if pods:
+            return any(_steady(pod, now) for pod in pods) and _settled(revision, now)
+        return _settled(revision, now) and revision.number not in refuted
+    return revision.health == "served" and revision.number not in refuted
+
+
+def _settled(revision: Revision, now: datetime) -> bool:
+    return revision.created is not None and now - revision.created >= SETTLED
 
 
 # --- who owns what --------------------------------------------------------------------------------------------------

@@ -103,9 +103,10 @@ class Case:
 
     @property
     def suspected(self) -> bool:
-        """Whether the last rollout changed something and began shortly before the failure did."""
+        """Whether the last rollout changed something and began shortly before the failure did, which the revision
+        before it did not have as well."""
         began = self.rolled_out
-        if not self.changes or began is None:
+        if not self.changes or began is None or self.fact("failed_before"):
             return False
         return -timedelta(minutes=2) <= self.problem.since - began <= RECENT
 
@@ -139,10 +140,12 @@ class Case:
 
     @property
     def no_undo(self) -> str:
-        """Said where a rollout is to blame and nothing healthy can be put back. Only of a workload with revisions."""
+        """Said where a rollout is to blame and nothing healthy can be put back. Only of a workload with revisions, and
+        not of one that is known to have failed before: that is told for all rules alike."""
         if self.problem.subject.kind not in REVISED:
             return ""
-        return "" if self.fact("healthy_revision") else " No earlier revision is known to have been healthy."
+        known = self.fact("healthy_revision") or self.fact("refuted")
+        return "" if known else " No earlier revision is known to have been healthy."
 
 
 @dataclass(frozen=True, slots=True)

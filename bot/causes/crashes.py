@@ -4,9 +4,10 @@ No rule here speaks for a restart: the kubelet restarts such a container all the
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.causes import cases, elsewhere, members, narrowing, probing, reading, steps
+from bot.causes import cases, elsewhere, members, narrowing, probing, reading, steps, told
 from bot.domain import diagnoses
 from k8s import phrases
 
@@ -123,6 +124,26 @@ def _killed(case: cases.Case) -> cases.Verdict:
     again = f", {phrases.counted(case.restarts, 'restart')} so far" if case.restarts else ""
     cause = f"The kubelet keeps restarting container {case.finding.container}, since its {probe} probe {fails}{again}"
     return _by_probe(case, probe, f"{cause}{case.cite('events', 'status')}.{_log_says(case)}")
+
+
+def restarting(case: cases.Case) -> cases.Verdict:
+    """A container that ends more often than it used to, and serves in between: its last words, where it has any."""
+    plain, found = told.around(case), reading.of(case)
+    line = found.line if found else case.fact("error_line")
+    if not line:
+        return replace(plain, kind=_kind(case, None, ""))
+    verdict = replace(plain, cause=f"{plain.cause} Its log says: {line}{case.cite('previous-log', 'log')}.")
+    if found is None:
+        return replace(verdict, kind=_kind(case, None, line))
+    away = found.kind in reading.ELSEWHERE
+    step = elsewhere.step(found, found.named or "what the log names") if away else steps.of(found.kind, found.named)
+    return replace(
+        verdict,
+        confidence="medium",
+        reason="the log tells how it ended last, and that it does so more often than before is counted",
+        next_step=f"{step or 'Read the log in the thread.'} {_NO_RESTART}",
+        kind=found.kind,
+    )
 
 
 def liveness(case: cases.Case) -> cases.Verdict:

@@ -34,7 +34,7 @@ def away(case: cases.Case, found: reading.Reading, cause: str) -> cases.Verdict:
     what = case.fact("dependency") if state else ""
     seen = f" {_sentence(state, what)}{case.cite('dependencies')}." if state in _STATES else ""
     name = what or found.named or "what the log names"
-    verdict = cases.Verdict(f"{cause}{seen}", "medium", _WHY[found.kind], _step(found, name), (), found.kind)
+    verdict = cases.Verdict(f"{cause}{seen}", "medium", _WHY[found.kind], step(found, name), (), found.kind)
     if state == "no-endpoints":
         reason = "the log complains about it, and its Service has nothing ready behind it"
         return replace(verdict, confidence="high", reason=reason, kind="dependency-down")
@@ -71,7 +71,8 @@ def _sentence(state: str, what: str) -> str:
     return f"{told[:1].upper()}{told[1:]}"
 
 
-def _step(found: reading.Reading, name: str) -> str:
+def step(found: reading.Reading, name: str) -> str:
+    """What a person should do about it."""
     if found.kind == "dns":
         return f"See whether {name} is the right name and resolves in the cluster. A restart does not help."
     if found.kind == "network":

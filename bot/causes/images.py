@@ -48,7 +48,7 @@ def pull(case: cases.Case) -> cases.Verdict:
     kind = case.finding.facts.get("class", "")
     why, step = _CAUSES.get(kind, ("the pull fails", "Read the registry's answer in the events."))
     cause = f"Image {image or 'its image'} cannot be pulled: {why}{case.cite('events', 'status')}."
-    changed = case.changed(image or "image")
+    changed = next((line for line in case.changes if _brings(line, image)), "")
     sort = _KINDS.get(kind, "unknown")
     if changed and kind in _ELSEWHERE and _moved(changed):
         return cases.Verdict(
@@ -75,6 +75,13 @@ def pull(case: cases.Case) -> cases.Verdict:
         step,
         kind=sort,
     )
+
+
+def _brings(line: str, image: str) -> bool:
+    """Whether a change leads to this image. One that leads away from it is not what asks for it: then a pod of the
+    revision before is made anew, and an undo would make more of these."""
+    found = _CHANGE.search(line)
+    return (image or "image") in (line if found is None or not image else found["now"])
 
 
 def _back(case: cases.Case, changed: str) -> tuple[diagnoses.Candidate, ...]:

@@ -11,8 +11,9 @@ from bot.causes import cases, reading
 from bot.domain import diagnoses
 
 _PORT = re.compile(r"(?:dial tcp \S{1,60}?|https?://[^/\s:\"]{1,255}|\])\:(\d{1,5})\b")
-_MISPLACED = re.compile(r"statuscode: (?:301|302|307|308|401|403|404|405|406|415|426)\b")
-"""Answers of a process that is there and does not serve this path in this way."""
+_MISPLACED = re.compile(r"statuscode: (?:401|403|404|405|406|415|426)\b")
+"""Answers of a process that is there and does not serve this path in this way. A redirection is no failure to a probe:
+https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#http-probes"""
 
 
 class Proof(NamedTuple):

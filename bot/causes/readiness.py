@@ -3,13 +3,17 @@
 So everything hangs on how many fail: one of several may be replaced, all of them at once point to a dependency.
 """
 
-from bot.causes import cases, elsewhere, members, probing, reading
+from dataclasses import replace
+
+from bot.causes import cases, elsewhere, members, probing, reading, told
 from bot.domain import diagnoses
 from k8s import model
 
 
 def unready(case: cases.Case) -> cases.Verdict:
     """A workload some or all of whose pods do not become ready."""
+    if taken := _evicted(case):
+        return taken
     proof = probing.prove(case, case.finding.facts.get("probe", "") or "readiness")
     cause = case.found("events", "status")
     if line := proof.found.line if proof.found else case.fact("error_line"):
@@ -30,6 +34,17 @@ def unready(case: cases.Case) -> cases.Verdict:
         reason = "the answer of the probe, and what the process says of itself, fit together in no other way"
         return cases.Verdict(cause, "medium", reason, f"{proof.step} A restart does not help.", kind=proof.kind)
     return _one_of_them(case, cause, proof.kind) or _all_of_them(case, cause, proof.kind)
+
+
+def _evicted(case: cases.Case) -> cases.Verdict | None:
+    """Where the kubelet took the pod before this one away, that is why none is ready: the new one only starts."""
+    first = next((finding for finding in case.problem.findings if finding.kind == "Evicted"), None)
+    if first is None:
+        return None
+    rest = tuple(finding for finding in case.problem.findings if finding is not first)
+    plain = told.around(replace(case, problem=replace(case.problem, findings=(first, *rest))))
+    after = f"{case.finding.message.rstrip('.')}{case.cite('status')}."
+    return replace(plain, cause=f"{plain.cause} {after}")
 
 
 def _one_of_them(case: cases.Case, cause: str, kind: diagnoses.CauseKind) -> cases.Verdict | None:

@@ -4,11 +4,12 @@ The scheduler's words are certain. What is open is whether the last rollout asks
 replicas than the cluster holds.
 """
 
+import re
 from collections.abc import Mapping
 
 from bot.causes import cases, narrowing
 from bot.domain import diagnoses
-from k8s import model, quantities
+from k8s import fields, model, quantities
 
 _STEPS: Mapping[str, str] = {
     "cpu": "Ask for less cpu, add a node, or free some.",
@@ -35,6 +36,13 @@ _KINDS: Mapping[str, diagnoses.CauseKind] = {
     "gated": "placement",
     "pvc": "storage",
 }
+_NEEDED = re.compile(
+    r"(?:(?:init )?[\w.-]{1,253}: )?(?:\S{1,80} request |port )|(?:init )?container \S{1,253} added"
+    r"|(?:nodeSelector|nodeName|affinity|tolerations|topologySpreadConstraints|schedulingGates|overhead|hostNetwork"
+    r"|runtimeClassName|priorityClassName|resources) "
+)
+"""Lines of `k8s.templates` on what the scheduler goes by, by their beginning: a variable may be called as anything."""
+_LIMIT = re.compile(r"(?:(?:init )?[\w.-]{1,253}: )?(cpu|memory|ephemeral-storage) limit .{1,200}")
 _SCALED_BEYOND = frozenset(_STEPS) - {"gated", "pvc", "other"}
 """Where replicas of the same template are ready and more of them do not fit, fewer of them do."""
 
@@ -46,7 +54,7 @@ def unschedulable(case: cases.Case) -> cases.Verdict:
     step = _STEPS.get(kind, _STEPS["other"])
     if case.fact("room_never") and kind in {"cpu", "memory"}:
         step = f"Ask for less {kind}, or add a larger node."
-    changed = case.changed("request", "selector", "affinity", "toleration", "volume", "cpu", "memory")
+    changed = next((line for line in case.changes if _needs(case, kind, line)), "")
     if changed and case.suspected:
         return cases.Verdict(
             f"{cause} {case.last_rollout('changed what it needs', changed)}",
@@ -58,6 +66,16 @@ def unschedulable(case: cases.Case) -> cases.Verdict:
         )
     beyond = _scaled_beyond(case, cause, step) if kind in _SCALED_BEYOND else None
     return beyond or cases.Verdict(cause, "high", "these are the scheduler's own words", step, kind=_kind(case, kind))
+
+
+def _needs(case: cases.Case, kind: str, line: str) -> bool:
+    """Whether a change of the last rollout is one of what a node must have. A limit is, where no request is given
+    beside it: it is taken for the request then.
+    https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#requests-and-limits"""
+    if limit := _LIMIT.fullmatch(line):
+        containers = fields.items(case.template, "spec", "containers")
+        return any(not fields.value(one, "resources", "requests", limit[1]) for one in containers)
+    return _NEEDED.match(line) is not None or (kind == "pvc" and line.startswith("volume "))
 
 
 def _kind(case: cases.Case, kind: str) -> diagnoses.CauseKind:

@@ -130,6 +130,8 @@ class NewCall:
     incident_id: int | None = None
     watch_id: int | None = None
     question_id: int | None = None
+    key: str = ""
+    """Of the evidence that a look of no incident rests on: by it the answer is found again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ class CostLine:
 class Brief:
     """All that an opinion rests on."""
 
-    incident_id: int
+    incident_id: int | None
+    """None: somebody asked about a workload that has no incident."""
     watch_id: int
     cluster: str
     problem: model.Problem
@@ -197,6 +200,8 @@ class Brief:
     namespaces: Sequence[str] = ()
     """Globs of the watch: tools read in these alone. Empty: all that the watch sees."""
     deadline: timedelta = timedelta(seconds=60)
+    key: str = ""
+    """Of `bot.domain.sameness`; empty: nobody looks for an earlier answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,8 @@ class Result:
 
     opinion: diagnoses.Opinion | None
     why: str = ""
+    reused: bool = False
+    """It was given before, on the same evidence: nothing was asked."""
 
 
 # --- questions of people

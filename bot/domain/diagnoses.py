@@ -135,7 +135,15 @@ class Diagnosis:
     candidates: tuple[Candidate, ...] = ()
     """Best first; at most one becomes the proposal."""
     missing: tuple[str, ...] = ()
+    """As of its Dossier."""
     kind: CauseKind = "unknown"
+    beside: tuple[str, ...] = ()
+    """As of its Dossier."""
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """All that did not answer, one sentence each: what people are told."""
+        return (*self.missing, *self.beside)
 
 
 @dataclass(frozen=True, slots=True)

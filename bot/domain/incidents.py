@@ -92,6 +92,32 @@ def causes(problem: model.Problem) -> tuple[str, ...]:
     return tuple(sorted({f"{finding.kind}:{finding.cause}" for finding in problem.findings}))
 
 
+_OF_CONTAINERS = frozenset(
+    {
+        "CrashLoopBackOff",
+        "InitFailing",
+        "OOMKilled",
+        "NotReady",
+        "LivenessRestarts",
+        "RestartGrowth",
+        "MemoryGrowth",
+        "LogErrors",
+    }
+)
+"""Kinds whose causes begin with the name of a container, which another workload need not have."""
+
+
+def is_alike(incident: Incident, kind: str, cause: str) -> bool:
+    """Whether its primary kind is this one, for this cause, whatever the container is called."""
+    mine = (each.removeprefix(f"{kind}:") for each in incident.causes if each.startswith(f"{kind}:"))
+    return incident.kinds[:1] == (kind,) and any(unnamed(kind, each) == unnamed(kind, cause) for each in mine)
+
+
+def unnamed(kind: str, cause: str) -> str:
+    """A cause without the name of its container: `exit 1`, `out of memory`."""
+    return cause.partition(" ")[2] if kind in _OF_CONTAINERS else cause
+
+
 def covers(incident: Incident, snapshot: model.Snapshot) -> bool:
     """Whether this snapshot would have shown the incident's findings, so that their absence is a fact.
 

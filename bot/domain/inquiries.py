@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.domain import cards, diagnoses
+from bot.domain import cards, diagnoses, watches
 from k8s import model
 
 
@@ -41,3 +41,17 @@ class Inquiry:
     """What was looked at."""
     unread: tuple[str, ...] = ()
     """What could not be seen, and so says nothing."""
+    watch: watches.Watch | None = None
+    """The one that looks at it; None where `card` is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a model makes of the first problem that a fresh look shows."""
+
+    problem: model.Problem
+    opinion: diagnoses.Opinion | None
+    why: str = ""
+    """Why there is no opinion, as a sentence."""
+    reused: bool = False
+    """It was given before, on the same evidence."""

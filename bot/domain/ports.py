@@ -128,6 +128,11 @@ class Incidents(Protocol):
         another uid, and is the same to people."""
         ...
 
+    async def alike(self, kind: str, cause: str, since: datetime) -> Sequence[incidents.Incident]:
+        """Incidents of all clusters with this primary kind and this cause of it, resolved since then; the last resolved
+        first. A name of a container before the cause (`app out of memory`) may be any. Of thousands, the newest."""
+        ...
+
     async def around(self, cluster: str, moment: datetime, span: timedelta) -> Sequence[incidents.Incident]:
         """Of all other clusters: those opened at most `span` before or after the moment, newest first, not all of them
         where there are hundreds."""
@@ -268,6 +273,10 @@ class Executions(Protocol):
     ) -> Sequence[memory.Try]:
         """Remedies that were done and looked at since then, for incidents of this workload with this kind of problem;
         oldest first."""
+        ...
+
+    async def ended(self, incident_ids: Sequence[int]) -> Sequence[memory.Try]:
+        """Remedies that were done and looked at in these incidents, oldest first; how long each held is not told."""
         ...
 
 
@@ -521,8 +530,8 @@ class Calls(Protocol):
     """The ledger of requests to a model."""
 
     async def reserve(self, new: consultations.NewCall, ceilings: consultations.Ceilings, now: datetime) -> int | str:
-        """Sets the estimate aside and returns the call's id, or says which ceiling forbids it. Serialised: two replicas
-        never break a ceiling together."""
+        """Sets the estimate aside and returns the call's id, or says which ceiling forbids it, or that the very same is
+        being asked (by its key). Serialised: two replicas never break a ceiling together."""
         ...
 
     async def finish(
@@ -541,6 +550,10 @@ class Calls(Protocol):
 
     async def of_incident(self, incident_id: int, limit: int) -> Sequence[consultations.Call]:
         """Oldest first, the newest `limit`."""
+        ...
+
+    async def answered(self, watch_id: int, key: str, since: datetime) -> consultations.Call | None:
+        """The newest request of this watch, for no incident, with this key, that a model answered to its end."""
         ...
 
     async def forget(self, before: datetime) -> int:
@@ -655,6 +668,10 @@ class Eyes(Protocol):
 
     async def names(self, cluster: str, kind: str, namespace: str = "") -> Sequence[str]:
         """Names of all objects of a kind, for "did you mean"."""
+        ...
+
+    async def selected(self, cluster: str, scope: model.Scope) -> model.Scope:
+        """The scope with the namespaces that match its labels now."""
         ...
 
 
@@ -830,6 +847,10 @@ class Ledger(Protocol):
         self, call_id: int, usage: consultations.Usage, cost: int, *, stop: str, received: str, error: str
     ) -> None:
         """What became of it. A call that is never finished counts by its estimate."""
+        ...
+
+    async def answered(self, watch_id: int, key: str) -> consultations.Call | None:
+        """What a model was asked lately with this key for no incident, and answered."""
         ...
 
 

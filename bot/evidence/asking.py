@@ -4,7 +4,7 @@ Redirects are not followed: the token is for the address that was set, and for n
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.evidence import gathering
 LIMIT = 2_000_000
 """Bytes of an answer that are read at most."""
 _TELLS = 300
+_WARNINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,25 @@ class Address:
     token: str = field(default="", repr=False)
     """Bearer token; empty: none is sent."""
     seconds: float = 6.0
+    tenant: str = ""
+    """Whose data is meant, where a server keeps those of several apart (`X-Scope-OrgID`); empty: it is not said."""
 
 
-async def get(at: Address, cluster: str, path: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The `result` of a query. Raises gathering.Unanswered with the reason, in the server's own words where it has
-    any."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query brought."""
+
+    result: Sequence[dict[str, Any]]
+    """Series or streams, each with `metric` or `stream` and `values`; a single value is a series of one point."""
+    warnings: tuple[str, ...] = ()
+    """What the server says against its own answer: that a part of its stores did not answer, for example."""
+
+
+async def get(at: Address, cluster: str, path: str, parameters: Mapping[str, str]) -> Answer:
+    """What came of a query. Raises gathering.Unanswered with the reason, in the server's own words where it has any."""
     url = f"{at.url.replace('{cluster}', cluster).rstrip('/')}/{path}"
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {at.token}"} if at.token else {})
+    headers |= {"X-Scope-OrgID": at.tenant} if at.tenant else {}
     try:
         async with (
             asyncio.timeout(at.seconds),
@@ -57,7 +70,7 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
     return body
 
 
-def _result(status: int, body: bytes) -> list[dict[str, Any]]:
+def _result(status: int, body: bytes) -> Answer:
     """https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview, which Loki follows; its errors are
     plain text."""
     try:
@@ -71,6 +84,15 @@ def _result(status: int, body: bytes) -> list[dict[str, Any]]:
         raise gathering.Unanswered(f"it answered {status}{f': {said}' if said else ''}")
     data = answer.get("data") if isinstance(answer, dict) else None
     result = data.get("result") if isinstance(data, dict) else None
-    if not isinstance(result, list):
+    if not isinstance(answer, dict) or not isinstance(data, dict) or not isinstance(result, list):
         raise gathering.Unanswered("its answer is not that of a query")
-    return [one for one in result if isinstance(one, dict)]
+    if data.get("resultType") in ("scalar", "string"):  # one pair, without labels
+        result = [{"metric": {}, "value": result}]
+    warnings = answer.get("warnings")
+    told = [one for one in (warnings if isinstance(warnings, list) else ()) if isinstance(one, str)]
+    return Answer([_series(one) for one in result if isinstance(one, dict)], tuple(told[:_WARNINGS]))
+
+
+def _series(one: dict[str, Any]) -> dict[str, Any]:
+    """An instant's value as a series of one point."""
+    return {**one, "values": [one["value"]]} if "value" in one and "values" not in one else one

@@ -6,7 +6,7 @@ sources has a module of its own; those outside of the cluster are plugged in as 
 
 Facts for the rules are named by the module that proves them: `listening` (container, error_line, missing_name, log),
 `rollouts` (rollout_…, healthy_revision), `telling` (scaled_from, scaled_to), `placing` (room, room_never, kept_off),
-`proving`, `network` (port_unknown) and `dependencies` (dependency, dependency_state, dependency_by).
+`proving`, `refuting` (refuted, failed_before) and `dependencies` (dependency, dependency_state, dependency_by).
 
 The pieces that rules rest on come first, in one order; what is added to them later comes after, so that `[E2]` of a
 cause is what it always was.
@@ -17,7 +17,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain import diagnoses, ports
-from bot.evidence import changing, dependencies, gathering, listening, placing, proving, rollouts, surrounding, telling
+from bot.evidence import (
+    changing,
+    dependencies,
+    gathering,
+    listening,
+    placing,
+    proving,
+    refuting,
+    rollouts,
+    surrounding,
+    telling,
+)
 from k8s import fields, model
 from k8s.client import errors, reader
 
@@ -42,6 +53,7 @@ class Collector:
         secret_changes: bool = False,
         more: Sequence[gathering.Source] = (),
         live: dependencies.Live | None = None,
+        record: refuting.Record | None = None,
     ) -> None:
         self._readers = readers
         self._clock = clock
@@ -52,6 +64,8 @@ class Collector:
         self._more = more
         self._live = live
         """Which incidents are open: a dependency may have one of its own."""
+        self._record = record
+        """How the workload was while its earlier revisions were current."""
 
     async def collect(self, cluster: str, problem: model.Problem) -> diagnoses.Dossier:
         """See `ports.Witness`."""
@@ -81,6 +95,9 @@ class Collector:
         now = self._clock()
         if target is not None:
             target = replace(target, revisions=asked.revisions)
+        refuted = await refuting.ask(replace(place, target=target), self._record, now)
+        if target is not None:
+            told.prove(refuting.proof(target, refuted, now))
         told.prove(proving.of_container(suspect))
         told.prove(proving.of_deletion(problem, telling.raw_pod(problem, target)))
         state = "\n".join((telling.status(problem, target, suspect), *told.notes))
@@ -88,7 +105,7 @@ class Collector:
         self._listener.tell(told, suspect, current, previous)
         events = telling.events([*(pod_events or ()), *(owner_events or ())], now)
         told.add("events", "Events, newest first", events)
-        rollout = None if target is None else rollouts.tell(told, target, now)
+        rollout = None if target is None else rollouts.tell(told, target, now, refuted)
         changes = changing.changes(asked, problem, target, placing.own(problem, nodes or ()), rollout)
         told.add("changes", changing.TITLE, changing.told(changes, asked.unread))
         told.missing += asked.missing
@@ -96,8 +113,7 @@ class Collector:
         placing.tell(told, problem, nodes or (), placed, target)
         for piece in beside.pieces:
             told.add(piece.source, piece.title, piece.body, cut=piece.cut)
-        for proof in beside.proofs:
-            told.prove(proof)
+        told.prove(beside.proof)
         return diagnoses.Dossier(
             tuple(told.pieces), told.facts, target, tuple(told.missing), changes, beside=place.aside.told
         )
@@ -111,21 +127,21 @@ class Collector:
     ) -> "_Beside":
         """What is told after the pieces that rules rest on."""
         sources = (place.aside.collect(one, cluster, place.problem, place.target) for one in self._more)
-        sibling, (around, proofs), more = await asyncio.gather(
+        sibling, (around, proof), more = await asyncio.gather(
             self._listener.beside(place, suspect),
             self._around(place, suspect, logs),
             asyncio.gather(*sources),
         )
         first = [sibling] if sibling is not None else []
-        return _Beside([*first, *around, *(piece for pieces in more for piece in pieces)], proofs)
+        return _Beside([*first, *around, *(piece for pieces in more for piece in pieces)], proof)
 
     async def _around(
         self, place: gathering.Place, suspect: telling.Suspect | None, logs: Awaitable[Sequence[str | None]]
-    ) -> tuple[list[gathering.Piece], list[proving.Proof]]:
+    ) -> tuple[list[gathering.Piece], proving.Proof]:
         """What stands around the workload, and what its failing container depends on."""
         seen, said = await asyncio.gather(surrounding.look(place), logs)
         name = "" if suspect is None else suspect.container
-        pieces, proofs = surrounding.tell(place, seen, name)
+        pieces = surrounding.tell(place, seen, name)
         looking = dependencies.look(
             place,
             surrounding.container_of(seen, name),
@@ -136,8 +152,8 @@ class Collector:
         )
         found = await place.aside.ask("what it depends on", "what it depends on", looking)
         if found is None or found[0] is None:
-            return pieces, proofs
-        return [found[0], *pieces], [found[1], *proofs]
+            return pieces, proving.Proof()
+        return [found[0], *pieces], found[1]
 
     async def _target(
         self, source: reader.Reader, subject: model.ResourceRef, told: gathering.Gathering
@@ -183,4 +199,4 @@ class _Beside:
     """What no rule rests on, and what it proves all the same."""
 
     pieces: Sequence[gathering.Piece]
-    proofs: Sequence[proving.Proof]
+    proof: proving.Proof

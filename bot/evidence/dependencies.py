@@ -21,6 +21,8 @@ Live = Callable[[str], Awaitable[Sequence[incidents.Incident]]]
 
 MOST = 8
 """Hosts that are looked at for one problem: those that the log complains about first."""
+_CONFIG_MAPS = 4
+"""Read for one problem at most."""
 _PODS = 50
 _SHOWN = 3
 
@@ -57,10 +59,11 @@ async def look(
         return None, proving.Proof()
     namespace = place.problem.primary.resource.namespace
     told = hosts.of_log(lines)
-    ports = {one.host: one.port for one in hosts.of_container(container)}
+    named = hosts.of_container(container, await _configured(place, container, namespace))
+    ports = {one.host: one.port for one in named}
     told = [hosts.Named(one.host, one.port or ports.get(one.host, 0), one.by) for one in told]
     names = {one.host for one in told}
-    told += [one for one in hosts.of_container(container) if one.host not in names]
+    told += [one for one in named if one.host not in names]
     open_ = await _incidents(place, live) if told and live is not None else ()
     looks = (_one(place, one, namespace, own_labels, near, open_) for one in told[:MOST])
     found = [one for one in await asyncio.gather(*looks) if one is not None]
@@ -69,6 +72,20 @@ async def look(
         return None, proving.Proof()
     body = "\n".join(one.line for one in found)
     return gathering.Piece("dependencies", "What the container depends on", body), _proof(found)
+
+
+async def _configured(place: gathering.Place, container: model.Json, namespace: str) -> dict[str, dict[str, str]]:
+    """The data of the ConfigMaps that the container's environment comes from, where they may be read. Of their values
+    nothing but hosts and ports leaves this module; what may not be read is not known, and missed by nobody."""
+
+    async def read(name: str) -> tuple[str, dict[str, str]]:
+        ref = model.ResourceRef("ConfigMap", namespace, name)
+        reading = place.source.get(ref)
+        found = await place.aside.ask(f"ConfigMap {ref.short}", "ConfigMaps", reading, (errors.Forbidden,))
+        return name, fields.texts(found or {}, "data")
+
+    names = hosts.config_maps(container)[:_CONFIG_MAPS]
+    return dict(await asyncio.gather(*map(read, names)))
 
 
 def _proof(found: Sequence[Found]) -> proving.Proof:

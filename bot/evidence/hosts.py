@@ -59,13 +59,33 @@ class Named:
     by: Literal["log", "environment"]
 
 
-def of_container(container: model.Json) -> list[Named]:
-    """By its environment (plain values alone: what comes from ConfigMaps and Secrets is not read) and arguments."""
-    env = {
-        fields.text(entry, "name"): fields.text(entry, "value")
-        for entry in fields.items(container, "env")
-        if fields.text(entry, "value")
-    }
+def config_maps(container: model.Json) -> list[str]:
+    """The names of the ConfigMaps that its environment comes from, in their order."""
+    whole = (fields.text(entry, "configMapRef", "name") for entry in fields.items(container, "envFrom"))
+    keys = (fields.text(entry, "valueFrom", "configMapKeyRef", "name") for entry in fields.items(container, "env"))
+    return list(dict.fromkeys(name for name in (*whole, *keys) if name))
+
+
+def environment(container: model.Json, configured: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Variable → value, of plain values and of what was read of ConfigMaps (`configured`); nothing from a Secret.
+
+    What stands in `env` goes before what comes from `envFrom`, and of that the last:
+    https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/
+    """
+    found: dict[str, str] = {}
+    for entry in fields.items(container, "envFrom"):
+        given = configured.get(fields.text(entry, "configMapRef", "name"), {})
+        found |= {fields.text(entry, "prefix") + key: value for key, value in given.items()}
+    for entry in fields.items(container, "env"):
+        name, key = fields.text(entry, "name"), fields.mapping(entry, "valueFrom", "configMapKeyRef")
+        kept = configured.get(fields.text(key, "name"), {}).get(fields.text(key, "key"), "")
+        found[name] = fields.text(entry, "value") or kept
+    return {name: value for name, value in found.items() if value}
+
+
+def of_container(container: model.Json, configured: Mapping[str, Mapping[str, str]] | None = None) -> list[Named]:
+    """By its environment and arguments. `configured`: the data of the ConfigMaps that it may be read of, by name."""
+    env = environment(container, configured or {})
     found = [one for key, value in env.items() if not _BIND.search(key) for one in _of_variable(key, value, env)]
     for key in ("command", "args"):
         for text in container.get(key) or ():

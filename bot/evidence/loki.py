@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain import ports
-from bot.evidence import asking, gathering, listening, logs, names
+from bot.evidence import asking, gathering, listening, logs, names, prometheus
 from k8s import model, phrases
 
 BEFORE = timedelta(minutes=30)
@@ -36,7 +36,7 @@ class Loki:
             return ()
         end = min(self._clock(), problem.since + _AFTER)
         query = f'{{namespace="{space}",pod=~"{pods}"}} |~ "{_TELLS}"'
-        found = _lines(await self._range(cluster, query, end - BEFORE, end))
+        found = _lines((await self._range(cluster, query, end - BEFORE, end)).result)
         if not found:
             return ()
         body, cut = logs.excerpt(listening.clean("\n".join(text for _, _, text in found)))
@@ -47,11 +47,17 @@ class Loki:
     async def ask(self, cluster: str, query: str, minutes: int) -> str:
         """Lines of any query over the last `minutes`, with time and pod. Raises gathering.Unanswered."""
         now = self._clock()
-        found = _lines(await self._range(cluster, query, now - timedelta(minutes=max(1, minutes)), now))
-        rows = [f"{at:%H:%M:%S} {pod} {text}".replace("  ", " ") for at, pod, text in found]
-        return logs.excerpt(listening.clean("\n".join(rows)))[0] or "no line matches"
+        answer = await self._range(cluster, query, now - timedelta(minutes=max(1, minutes)), now)
+        if any("metric" in one for one in answer.result):
+            return "\n".join((*prometheus.told("", answer.result, "", ""), *prometheus.warned(answer.warnings)))
+        found = _lines(answer.result)
+        if not found:
+            return "\n".join(("no line matches", *prometheus.warned(answer.warnings)))
+        rows = [" ".join(part for part in (f"{at:%H:%M:%S}", pod, text.strip()) if part) for at, pod, text in found]
+        more = [f"these are of the newest {LINES} lines: there are more"] if len(found) >= LINES else []
+        return "\n".join((logs.excerpt(listening.clean("\n".join(rows)))[0], *more))
 
-    async def _range(self, cluster: str, query: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    async def _range(self, cluster: str, query: str, start: datetime, end: datetime) -> asking.Answer:
         """https://grafana.com/docs/loki/latest/reference/loki-http-api/#query-logs-within-a-range-of-time"""
         parameters = {
             "query": query,
@@ -64,11 +70,10 @@ class Loki:
 
 
 def _lines(result: Sequence[dict[str, Any]]) -> list[tuple[datetime, str, str]]:
-    """(when, pod, line) of all streams, oldest first; series of a metric query as their values. What is odd is left
-    out."""
+    """(when, pod, line) of all streams, oldest first. What is odd is left out."""
     found: list[tuple[int, str, str]] = []
     for stream in result:
-        labels = stream.get("stream") or stream.get("metric")
+        labels = stream.get("stream")
         pod = str(labels.get("pod", "")) if isinstance(labels, dict) else ""
         values = stream.get("values")
         found += [
@@ -81,10 +86,7 @@ def _lines(result: Sequence[dict[str, Any]]) -> list[tuple[datetime, str, str]]:
 
 
 def _nanoseconds(value: object) -> int:
-    """Of a log line, a text of nanoseconds; of a metric, a number of seconds."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value[:20])
-    return int(value * 1_000_000_000) if isinstance(value, int | float) and 0 <= value < 10**11 else 0
+    return int(value[:20]) if isinstance(value, str) and value.isascii() and value.isdigit() else 0
 
 
 def _moment(nanoseconds: int) -> datetime:

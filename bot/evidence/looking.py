@@ -128,10 +128,13 @@ class Looking:
 
         async def read(source: reading.Reader) -> tuple[Sequence[model.Json], Sequence[model.Json]]:
             pods = await source.list_json("pods", namespace)
-            return pods, await source.list_json("podmetrics", namespace)
+            try:
+                return pods, await source.list_json("podmetrics", namespace)
+            except cluster_errors.NotFound:
+                raise errors.NotPossible("The cluster serves no metrics (metrics.k8s.io).") from None
 
         pods, metrics = await self._ask(read)
-        mine = [pod for pod in pods if not workload or fields.text(pod, "metadata", "name").startswith(f"{workload}-")]
+        mine = [pod for pod in pods if not workload or _is_of(pod, workload)]
         piece = using.tell(metrics, mine, "")
         return _capped("nothing is known of these pods" if piece is None else piece.body)
 
@@ -149,10 +152,10 @@ class Looking:
         await self._inside(workload)
         about = replace(self._brief.problem, subject=workload)
         try:
-            found = await past.Past(self._store, self._clock).collect(self._brief.cluster, about, None)
+            found = await past.Past(self._store, self._clock).of_workload(self._brief.cluster, about)
         except errors.StoreUnavailable:
             raise errors.NotPossible("The record of earlier incidents did not answer.") from None
-        return _capped("\n".join(piece.body for piece in found) or "none are known")
+        return _capped("\n".join(found) or "none are known")
 
     async def runbook(self, words: str) -> str:
         try:
@@ -210,6 +213,17 @@ class Looking:
             return _capped(await reading_)
         except gathering.Unanswered as error:
             raise errors.NotPossible(redact.redact(str(error))) from None
+
+
+def _is_of(pod: model.Json, workload: str) -> bool:
+    """Whether it is this pod, or of the workload of this name, through its ReplicaSet or its CronJob's Job: a name that
+    only begins alike (`api-worker`) is another one's."""
+    owner = fields.controller(pod)
+    if owner is None:
+        return fields.text(pod, "metadata", "name") == workload
+    name, _, made = owner.name.rpartition("-")
+    through = owner.kind == "ReplicaSet" or (owner.kind == "Job" and made.isdigit())
+    return workload in (owner.name, fields.text(pod, "metadata", "name")) or (through and name == workload)
 
 
 def _capped(text: str) -> str:

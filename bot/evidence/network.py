@@ -1,11 +1,11 @@
 """Network: the Services in front of a workload, whether they have ready endpoints, and whether their ports fit. Pure.
 
-Called by `collecting`. Fact for the rules: `port_unknown`, a named target port that no container has (`api: http`).
+Called by `collecting`.
 """
 
 from collections.abc import Sequence
 
-from bot.evidence import dependencies, gathering, proving
+from bot.evidence import dependencies, gathering
 from k8s import fields, model, phrases
 
 _SHOWN = 6
@@ -13,17 +13,15 @@ _SHOWN = 6
 
 def tell(
     services: Sequence[model.Json], slices: Sequence[model.Json], labels: dict[str, str], template: model.Json
-) -> tuple[gathering.Piece | None, proving.Proof]:
+) -> gathering.Piece | None:
     """`labels`: of the workload's pods. None where no Service selects them."""
     mine = [one for one in services if labels and _selects(one, labels)]
     if not mine:
-        return None, proving.Proof()
+        return None
     lines = [_line(one, slices, template) for one in mine[:_SHOWN]]
     if len(mine) > _SHOWN:
         lines.append(f"… and {phrases.counted(len(mine) - _SHOWN, 'more Service')}")
-    unknown = [f"{_name(one)}: {port}" for one in mine for port in _unknown(one, template)]
-    facts = {"port_unknown": unknown[0]} if unknown else {}
-    return gathering.Piece("network", "Services in front of it", "\n".join(lines)), proving.Proof(facts)
+    return gathering.Piece("network", "Services in front of it", "\n".join(lines))
 
 
 def _selects(service: model.Json, labels: dict[str, str]) -> bool:

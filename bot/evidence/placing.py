@@ -81,6 +81,6 @@ def tell(
         return
     told.add("scheduling", "Nodes and what they have", room.lines(nodes, pods, problem))
     if problem.primary.kind == "HPABroken":
-        told.facts.update(proving.of_room(nodes, pods, target).facts)
+        told.prove(proving.of_room(nodes, pods, target))
     elif nodes:
-        told.facts.update(room.facts(nodes, pods, problem, telling.raw_pod(problem, target)))
+        told.prove(proving.Proof(room.facts(nodes, pods, problem, telling.raw_pod(problem, target))))

@@ -22,6 +22,8 @@ _AFTER = timedelta(minutes=5)
 _SERIES = 6
 """Series of one query that are shown, those of the largest values."""
 _NAME = 120
+_WARNING = 200
+_WARNINGS = 2
 
 Unit = Literal["bytes", "cores", "share", "count", "rate", ""]
 
@@ -104,19 +106,22 @@ class Prometheus:
         )
         lines: list[str] = []
         failed: list[gathering.Unanswered] = []
+        warnings: dict[str, None] = {}
         for query, answer in zip(QUERIES, answers, strict=True):
             if isinstance(answer, gathering.Unanswered):
                 failed.append(answer)
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                lines += told(query.what, answer, query.unit, query.by)
+                lines += told(query.what, answer.result, query.unit, query.by)
+                warnings |= dict.fromkeys(answer.warnings)
         if len(failed) == len(QUERIES):
             raise failed[0]
         if failed:
             lines += [f"{len(failed)} of {len(QUERIES)} queries had no answer: {failed[0]}"] if lines else []
         if not lines:
             return ()
+        lines += warned(tuple(warnings))
         title = f"Prometheus: {POINTS} points over the hour up to {end:%H:%M} UTC, oldest first"
         return (gathering.Piece("prometheus", title, "\n".join(lines)),)
 
@@ -125,11 +130,16 @@ class Prometheus:
         now = self._clock()
         span = timedelta(minutes=max(1, minutes))
         found = await self._range(cluster, query, now - span, now, span / POINTS)
-        return "\n".join(told("", found, "", "")) or "no series matches"
+        if not found.result:
+            return "\n".join(("no series matches", *warned(found.warnings)))
+        shared, series = _apart(found.result)
+        lines = told("", series, "", "")
+        head = f"all have {shared}" if shared and len(series) > 1 else ""
+        empty = len(series) - sum(bool(_points(one.get("values"))) for one in series)
+        rest = f"{empty} series without a number (NaN, infinite or a histogram)" if empty else ""
+        return "\n".join(line for line in (head, *lines, rest, *warned(found.warnings)) if line)
 
-    async def _range(
-        self, cluster: str, query: str, start: datetime, end: datetime, step: timedelta
-    ) -> list[dict[str, Any]]:
+    async def _range(self, cluster: str, query: str, start: datetime, end: datetime, step: timedelta) -> asking.Answer:
         """https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries"""
         parameters = {
             "query": query,
@@ -138,6 +148,22 @@ class Prometheus:
             "step": f"{max(1, int(step.total_seconds()))}",
         }
         return await asking.get(self._at, cluster, "api/v1/query_range", parameters)
+
+
+def warned(warnings: Sequence[str]) -> list[str]:
+    return [f"the server warns: {phrases.clip(' '.join(one.split()), _WARNING)}" for one in warnings[:_WARNINGS]]
+
+
+def _apart(series: Sequence[dict[str, Any]]) -> tuple[str, Sequence[dict[str, Any]]]:
+    """The labels that all series share, told once, and the series with those that tell them apart: a line has room for
+    a few labels only, and `le` or `code` is not among the first."""
+    labels = [one["metric"] if isinstance(one.get("metric"), dict) else {} for one in series]
+    shared = {key: value for key, value in labels[0].items() if all(other.get(key) == value for other in labels)}
+    if len(series) == 1:
+        return "", series
+    own = [{key: value for key, value in each.items() if key not in shared} for each in labels]
+    told_once = ", ".join(f"{key}={value}" for key, value in sorted(shared.items()))
+    return phrases.clip(told_once, 2 * _NAME), [{**one, "metric": left} for one, left in zip(series, own, strict=True)]
 
 
 def _filled(text: str, values: dict[str, str]) -> str:

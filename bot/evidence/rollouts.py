@@ -4,7 +4,7 @@ Facts for the rules: `rollout_revision`, `rollout_previous`, `rollout_diff` (one
 3339), `healthy_revision`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,12 +12,17 @@ from bot.evidence import gathering
 from k8s import changes_seen, model, redact, workloads
 
 
-def tell(told: gathering.Gathering, target: model.Target, now: datetime) -> changes_seen.Rollout | None:
-    """What the last rollout changed. A Deployment keeps its revisions in ReplicaSets, others in ControllerRevisions."""
+def tell(
+    told: gathering.Gathering, target: model.Target, now: datetime, refuted: Collection[int] = frozenset()
+) -> changes_seen.Rollout | None:
+    """What the last rollout changed. A Deployment keeps its revisions in ReplicaSets, others in ControllerRevisions.
+
+    `refuted`: revisions that are known to have failed, so that none of them is the one that was healthy.
+    """
     if target.ref.kind == "Deployment":
-        rollout = _of_deployment(told, target, now)
+        rollout = _of_deployment(told, target, now, refuted)
     else:
-        rollout = _of_revisions(told, target, now)
+        rollout = _of_revisions(told, target, now, refuted)
     if rollout is None:
         return None
     facts = told.facts
@@ -36,10 +41,12 @@ def tell(told: gathering.Gathering, target: model.Target, now: datetime) -> chan
     return rollout
 
 
-def _of_revisions(told: gathering.Gathering, target: model.Target, now: datetime) -> changes_seen.Rollout | None:
+def _of_revisions(
+    told: gathering.Gathering, target: model.Target, now: datetime, refuted: Collection[int]
+) -> changes_seen.Rollout | None:
     """The last rollout of a StatefulSet or DaemonSet: from the newest revision that was healthy, where there is one."""
     rollout, current = changes_seen.by_revisions(target, target.revisions), workloads.current_revision(target)
-    healthy = workloads.healthy_revision(target, now)
+    healthy = workloads.healthy_revision(target, now, refuted)
     if healthy is None:
         return rollout
     told.facts["healthy_revision"] = str(healthy.number)
@@ -49,13 +56,15 @@ def _of_revisions(told: gathering.Gathering, target: model.Target, now: datetime
     return replace(rollout, previous=healthy.number, lines=lines)
 
 
-def _of_deployment(told: gathering.Gathering, target: model.Target, now: datetime) -> changes_seen.Rollout | None:
+def _of_deployment(
+    told: gathering.Gathering, target: model.Target, now: datetime, refuted: Collection[int]
+) -> changes_seen.Rollout | None:
     """From the newest revision that was healthy, where there is one, else from the one before."""
     current = workloads.current_revision(target)
     if current is None:
         return None
     told.facts["rollout_revision"] = str(current.number)
-    healthy = workloads.healthy_revision(target, now)
+    healthy = workloads.healthy_revision(target, now, refuted)
     if healthy is not None:
         told.facts["healthy_revision"] = str(healthy.number)
     earlier = [revision for revision in workloads.revisions(target) if revision.number < current.number]

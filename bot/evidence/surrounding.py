@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bot.evidence import bounds, dependencies, gathering, network, owners, proving, telling, using
+from bot.evidence import bounds, dependencies, gathering, network, owners, telling, using
 from k8s import fields, model, redact, workloads
 from k8s.client import resources
 
@@ -92,14 +92,12 @@ def _template(place: gathering.Place, chain: Sequence[model.Json]) -> model.Json
     return {}
 
 
-def tell(place: gathering.Place, seen: Seen, container: str) -> tuple[list[gathering.Piece], list[proving.Proof]]:
+def tell(place: gathering.Place, seen: Seen, container: str) -> list[gathering.Piece]:
     """The pieces of what is there; nothing of what is not."""
     bounded = bounds.tell(place.target, seen.quotas, seen.ranges)
-    inside, proof = network.tell(
-        seen.near.services or (), seen.near.slices or (), fields.labels(seen.template), seen.template
-    )
+    inside = network.tell(seen.near.services or (), seen.near.slices or (), fields.labels(seen.template), seen.template)
     found = (owners.tell(seen.chain), bounded, inside, using.tell(seen.metrics, seen.pods, container))
-    return [piece for piece in found if piece is not None], [proof]
+    return [piece for piece in found if piece is not None]
 
 
 def container_of(seen: Seen, name: str) -> model.Json:

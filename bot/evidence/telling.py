@@ -81,7 +81,7 @@ def _suspect(ref: model.ResourceRef, pod: model.Json, container: str) -> Suspect
 
 def status(problem: model.Problem, target: model.Target | None, found: Suspect | None) -> str:
     """Describe-level facts: each finding, the workload's counters, the suspect container's states and limits."""
-    lines = [f"{finding.kind}: {finding.message}" for finding in problem.findings[:6]]
+    lines = [_found(finding) for finding in problem.findings[:6]]
     if len(problem.findings) > len(lines):
         lines.append(f"… and {len(problem.findings) - len(lines)} more findings")
     if target is not None and target.object is not None:
@@ -89,6 +89,13 @@ def status(problem: model.Problem, target: model.Target | None, found: Suspect |
     if found is not None and found.status:
         lines.append(_container(found))
     return "\n".join(lines)
+
+
+def _found(finding: model.Finding) -> str:
+    """With the cluster's own words where the message has others: a cause quotes them."""
+    said = finding.facts.get("said", "")
+    told = f' The cluster says: "{said}".' if said and said.rstrip(".") not in finding.message else ""
+    return f"{finding.kind}: {finding.message}{told}"
 
 
 def _counters(target: model.Target) -> str:

@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from bot import errors
-from bot.domain import audit, consultations, diagnoses, incidents, ports, proposals, sameness, watches
+from bot.domain import audit, consultations, diagnoses, incidents, inquiries, ports, proposals, sameness, watches
 from k8s import model, redact
 
 _LOG = structlog.get_logger(__name__)
@@ -89,11 +89,12 @@ async def ask(wired: ports.Ports, turn: Turn, problem: model.Problem | None) -> 
         watch_id=turn.incident.watch_id,
         cluster=turn.incident.cluster,
         problem=problem,
-        dossier=diagnoses.Dossier(tuple(turn.evidence), missing=turn.rules.missing),
+        dossier=diagnoses.Dossier(tuple(turn.evidence), missing=turn.rules.missing, beside=turn.rules.beside),
         rules=turn.rules,
         language=wired.rules.language,
         namespaces=() if turn.watch is None else turn.watch.scope.include,
         deadline=wired.rules.model_deadline,
+        key=turn.advice.key,
     )
     result = await _held(wired, turn.advice, brief)
     if result is None:
@@ -101,6 +102,35 @@ async def ask(wired: ports.Ports, turn: Turn, problem: model.Problem | None) -> 
     if result.opinion is None:
         return _none(turn.advice, result.why or "The model had no opinion")
     return replace(turn.advice, state="done", opinion=result.opinion)
+
+
+async def inquire(wired: ports.Ports, watch: watches.Watch, found: inquiries.Found) -> inquiries.View:
+    """What a model makes of a problem that has no incident: by the same checks, budget and tools. It is asked once for
+    the same evidence, whether for an incident or for somebody who looked."""
+    asked = key(wired, found.problem, found.diagnosis, found.evidence)
+    async with wired.store.begin() as tx:
+        known = await tx.advice.same(watch.cluster, asked, wired.clock() - REUSED_FOR)
+        before = None if known is None else await tx.diagnoses.get(known.diagnosis_id)
+    if known is not None and known.opinion is not None and before is not None:
+        opinion = sameness.carried(known.opinion, before[1], found.evidence)
+        if opinion is not None:
+            return inquiries.View(found.problem, opinion, reused=True)
+    brief = consultations.Brief(
+        incident_id=None,
+        watch_id=watch.id,
+        cluster=watch.cluster,
+        problem=found.problem,
+        dossier=diagnoses.Dossier(found.evidence, missing=found.diagnosis.missing, beside=found.diagnosis.beside),
+        rules=found.diagnosis,
+        language=wired.rules.language,
+        namespaces=watch.scope.include,
+        deadline=wired.rules.model_deadline,
+        key=asked,
+    )
+    result = await wired.advisor.advise(brief)
+    why = "" if result.opinion is not None else redact.redact(result.why or "The model had no opinion")
+    _LOG.info("model.inquired", watch=watch.name, subject=str(found.problem.subject), why=why, reused=result.reused)
+    return inquiries.View(found.problem, result.opinion, why, result.reused)
 
 
 def away(turn: Turn, error: errors.ClusterUnavailable) -> consultations.Advice:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot import errors
@@ -220,30 +220,44 @@ async def _named(wired: ports.Ports, cluster: str, namespace: str, kinds: Sequen
 
 
 async def _watch_of(wired: ports.Ports, active: Sequence[watches.Watch], namespace: str) -> watches.Watch:
-    """The first watch that looks at this namespace, in a cluster that has it."""
-    looking = [one for one in active if one.scope.includes(namespace)]
-    if not looking:
-        raise errors.NotPossible(
-            f"No active watch looks at namespace `{namespace}`. `/watch list` shows what they see."
-        )
+    """The first watch that looks at this namespace, by the labels that it has now, in a cluster that has it."""
+    named = [one for one in active if replace(one.scope, labels="").includes(namespace)]
     known: set[str] = set()
+    lacking: list[watches.Watch] = []
     away: errors.ClusterUnavailable | None = None
-    for watch in looking:
+    for watch in named:
         try:
             names = await wired.eyes.names(watch.cluster, "namespaces")
+            if namespace in names and await _labelled(wired, watch, namespace):
+                return watch
         except errors.ClusterUnavailable as error:
-            if namespace in watch.scope.include:  # an identity with namespaced Roles may list no namespaces
+            # an identity with namespaced Roles may list no namespaces
+            if namespace in watch.scope.include and not watch.scope.labels:
                 return watch
             away = error
             continue
-        if namespace in names:
-            return watch
         known.update(names)
-    raise away or errors.NotPossible(sayings.unknown("namespace", namespace, sorted(known)))
+        lacking += [watch] if namespace in names else []
+    if away is not None:
+        raise away
+    if lacking:
+        told = ", ".join(f"`{one.scope.labels}` (watch `{one.name}`)" for one in lacking)
+        raise errors.NotPossible(f"No active watch looks at namespace `{namespace}`: it has not the labels {told}.")
+    if named:
+        raise errors.NotPossible(sayings.unknown("namespace", namespace, sorted(known)))
+    raise errors.NotPossible(f"No active watch looks at namespace `{namespace}`. `/watch list` shows what they see.")
+
+
+async def _labelled(wired: ports.Ports, watch: watches.Watch, namespace: str) -> bool:
+    """Raises ClusterUnavailable."""
+    if not watch.scope.labels:
+        return True
+    return (await wired.eyes.selected(watch.cluster, watch.scope)).includes(namespace)
 
 
 def concerns(place: Place, subject: model.ResourceRef) -> bool:
-    """Whether an incident's subject lies in the place that was asked for."""
+    """Whether an incident's subject lies in the place that was asked for. Of a watch that goes by labels, `place.scope`
+    is the one that was looked at: it alone knows which namespaces have them."""
     scope = place.scope or place.watch.scope
     if subject.namespace and not scope.includes(subject.namespace):
         return False

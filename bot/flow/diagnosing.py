@@ -55,7 +55,7 @@ RULES: Mapping[str, cases.Rule] = {
     "QuotaExhausted": told.around,
     "WebhookBroken": told.around,
     "CertificateExpiring": told.around,
-    "RestartGrowth": told.around,
+    "RestartGrowth": crashes.restarting,
     "MemoryGrowth": memory.growing,
     "LogErrors": told.around,
     "Risk": told.plain,
@@ -75,11 +75,12 @@ def diagnose(problem: model.Problem, dossier: diagnoses.Dossier, now: datetime) 
         cause=redact.redact(verdict.cause),
         cites=tuple(number for label, number in labels.items() if f"[{label}]" in verdict.cause),
         confidence=confidence,
-        reason=reason,
-        next_step=verdict.next_step,
+        reason=redact.redact(reason),
+        next_step=redact.redact(verdict.next_step),
         candidates=verdict.candidates,
-        missing=(*dossier.missing, *dossier.beside),
+        missing=dossier.missing,
         kind=verdict.kind,
+        beside=dossier.beside,
     )
 
 
@@ -103,4 +104,13 @@ def _verdict(case: cases.Case) -> cases.Verdict:
     if case.problem.subject.kind in advice.SHARED and "members" in facts:
         return told.shared(case)
     rule = told.own if "rule" in facts else RULES.get(case.finding.kind, told.plain)
-    return blaming.with_change(case, rule(case))
+    return _without_going_back(case, blaming.with_change(case, rule(case)))
+
+
+def _without_going_back(case: cases.Case, verdict: cases.Verdict) -> cases.Verdict:
+    """Says why the revision is not put back that else were, where it is known to have failed."""
+    why = case.fact("refuted")
+    if not why:
+        return verdict
+    undone = any(isinstance(candidate.action, model.RolloutUndo) for candidate in verdict.candidates)
+    return replace(verdict, next_step=f"{verdict.next_step} {why}{'' if undone else ' So no undo is proposed.'}")

@@ -292,8 +292,8 @@ def _unknown(case: Case) -> Iterator[str]:
     if found is None:
         yield "Nothing is known for certain yet: the evidence is being collected."
         return
-    yield from (f"Not seen: {quoted(gap, 240)}" for gap in found.missing[:6])
-    if not found.missing:
+    yield from (f"Not seen: {quoted(gap, 240)}" for gap in found.unseen[:6])
+    if not found.unseen:
         yield "All sources that were asked have answered."
     if found.confidence != "high":
         yield f"Confidence is {found.confidence}: {quoted(found.reason, 300)}"

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from bot import errors
-from bot.domain import approvals, audit, diagnoses, incidents, ports, proposals
+from bot.domain import approvals, audit, diagnoses, incidents, ports, proposals, unserved
 from k8s import catalogue, guardrails, model, redact
 from k8s import policy as rulebook
 
@@ -47,7 +47,7 @@ async def draft(
     why: list[str] = []
     away = False
     for candidate in candidates:
-        drafting = _Draft(wired, incident, mode, candidate, proposer)
+        drafting = _Draft(wired, incident, mode, candidate, proposer, back=kind == "undo")
         reasons = await drafting.check()
         away = away or drafting.away
         if reasons:
@@ -69,12 +69,16 @@ class _Draft:
         mode: guardrails.Mode,
         candidate: diagnoses.Candidate,
         proposer: str = "",
+        *,
+        back: bool = False,
     ) -> None:
         self._wired = wired
         self._incident = incident
         self._mode = mode
         self._candidate = candidate
         self._proposer = proposer
+        self._back = back
+        """Whether it takes an action back: then it goes back to what was, however that was."""
         self._now = wired.clock()
         self.away = False
 
@@ -91,6 +95,8 @@ class _Draft:
             target = await self._wired.eyes.target(cluster, action)
             if problems := catalogue.problems(action, target):
                 return problems
+            if known := await self._failed_before(target):
+                return [known]
             self._plan = catalogue.plan(action, target, self._now)
             async with self._wired.store.begin() as tx:
                 history = await tx.proposals.recent_executions(cluster, self._now - self._wired.rules.history)
@@ -121,6 +127,15 @@ class _Draft:
         if not self._dry_run.accepted:
             return [f"the API server would refuse it: {self._dry_run.message}"]
         return []
+
+    async def _failed_before(self, target: model.Target) -> str:
+        """Why the revision that it takes from is known not to have served; a person may want it all the same."""
+        action, cluster = self._candidate.action, self._incident.cluster
+        if self._back or self._proposer or not isinstance(action, model.RolloutUndo | model.SetEnv | model.UnsetEnv):
+            return ""
+        async with self._wired.store.begin() as tx:
+            found = await unserved.recorded(tx, cluster, action.workload, self._now)
+        return unserved.against(target, found, self._now).get(action.revision, "")
 
     def _people(self, members: guardrails.Members) -> frozenset[str] | None:
         """Who may approve it; None: anybody."""

@@ -166,7 +166,7 @@ def _brief(
         watch_id=incident.watch_id,
         cluster=incident.cluster,
         problem=_problem(incident),
-        dossier=diagnoses.Dossier(card.evidence, missing=rules.missing),
+        dossier=diagnoses.Dossier(card.evidence, missing=rules.missing, beside=rules.beside),
         rules=rules,
         language=wired.rules.language,
         namespaces=() if watch is None else watch.scope.include,

@@ -7,6 +7,7 @@ cancellation. Made by `bot.parts` for the process, and by `evals`.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
@@ -16,13 +17,17 @@ from typing import Protocol
 import structlog
 
 from bot import errors
-from bot.domain import choices, consultations, diagnoses, picks, ports
+from bot.domain import choices, consultations, diagnoses, picks, ports, sameness
 from bot.llm import answers, checking, messages, pricing, prompts, tools
 from k8s import redact
 
 _log = structlog.get_logger()
 
 NONCE_BYTES = 8
+CANCELLED = "Cancelled"
+"""How a request ended whose asker did not wait for it."""
+CLOSING_SECONDS = 2.0
+"""For writing down that a request was left. Beyond it, its row counts by its estimate for a day."""
 
 
 class Asking(Protocol):
@@ -118,6 +123,8 @@ class Advisor:
     async def advise(self, brief: consultations.Brief, /) -> consultations.Result:
         """See `ports.Advisor`."""
         about = await self._about(brief, "diagnosis")
+        if (known := await self._known(about)) is not None:
+            return consultations.Result(known, reused=True)
         best: diagnoses.Opinion | None = None
         found: list[diagnoses.Evidence] = []
         why = ""
@@ -172,6 +179,25 @@ class Advisor:
                 break
         return best or why
 
+    async def _known(self, about: _About) -> diagnoses.Opinion | None:
+        """What a model said before of the same evidence, for no incident: checked against what it was shown then, and
+        carried over to what is there now. None where nothing was asked, or where not all of it holds still."""
+        brief = about.brief
+        call = await self._ledger.answered(brief.watch_id, brief.key) if brief.key else None
+        if call is None:
+            return None
+        try:
+            said = answers.report(messages.Reply(json.loads(call.received), "end_turn", call.usage).text)
+            shown = prompts.shown(json.loads(call.sent))
+        except (messages.Malformed, ValueError, TypeError, KeyError, AttributeError, IndexError):
+            return None
+        brought = tuple(one for one in shown if one.source == "tool")
+        before = prompts.numbered([one for one in shown if one.source != "tool"], brought)
+        old = replace(brief, dossier=replace(brief.dossier, evidence=before))
+        ground = checking.Ground((*before, *brought), brief.problem, _more(about))
+        checked = checking.report(said, old, ground, about.sight, name=call.model, version=call.prompt, tools=brought)
+        return None if checked.opinion is None else sameness.carried(checked.opinion, before, brief.dossier.evidence)
+
     # --- one conversation -----------------------------------------------------------------------------------------
 
     async def _about(self, brief: consultations.Brief, purpose: prompts.Purpose) -> _About:
@@ -225,12 +251,14 @@ class Advisor:
             incident_id=brief.incident_id,
             watch_id=brief.watch_id,
             question_id=talk.about.question_id,
+            key=brief.key if brief.incident_id is None else "",
         )
-        call = await self._ledger.reserve(new)
-        if isinstance(call, str):
-            raise _Stopped(call)
+        call = await self._reserve(new)
         try:
             reply = await self._client.create(request, left)
+        except asyncio.CancelledError:
+            await self._abandon(call, estimate)
+            raise
         except messages.Failed as error:
             _log.warning("the model gave no answer", model=talk.model, error=error.name, detail=error.detail)
             cost = estimate if error.billed else self._prices.of(talk.model).of(error.usage)
@@ -240,6 +268,29 @@ class Advisor:
         received = _kept(list(reply.content))
         await self._ledger.finish(call, reply.usage, cost, stop=reply.stop, received=received, error="")
         return reply
+
+    async def _reserve(self, new: consultations.NewCall) -> int:
+        """The call's id. Raises _Stopped at a ceiling. Whoever is cancelled here leaves no row open."""
+        reserving = asyncio.ensure_future(self._ledger.reserve(new))
+        try:
+            call = await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            ending = asyncio.wait_for(reserving, CLOSING_SECONDS)
+            (reserved,) = await asyncio.gather(ending, return_exceptions=True)
+            if isinstance(reserved, int):
+                await self._abandon(reserved, 0)
+            raise
+        if isinstance(call, str):
+            raise _Stopped(call)
+        return call
+
+    async def _abandon(self, call: int, cost: int) -> None:
+        """Ends a request whose asker left (a deadline, a shutdown). One that was sent may be billed: it costs what was
+        set aside for it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                usage = consultations.Usage()
+                await self._ledger.finish(call, usage, cost, stop="", received="", error=CANCELLED)
 
     async def _used(self, talk: _Talk, calls: Sequence[messages.Call]) -> list[messages.Json]:
         """The results of all calls of a turn, in their order; what was found is evidence from here on."""
@@ -288,8 +339,11 @@ def _told(error: messages.Failed) -> str:
 
 def _ground(talk: _Talk) -> checking.Ground:
     pieces = (*talk.about.brief.dossier.evidence, *talk.found)
-    more = "\n".join((talk.about.brief.rules.cause, *(one.line for one in talk.about.menu)))
-    return checking.Ground(pieces, talk.about.brief.problem, more)
+    return checking.Ground(pieces, talk.about.brief.problem, _more(talk.about))
+
+
+def _more(about: _About) -> str:
+    return "\n".join((about.brief.rules.cause, *(one.line for one in about.menu)))
 
 
 async def _sight(looking: ports.Looking) -> picks.Sight | None:

@@ -6,8 +6,11 @@ cluster, no name and no time, so that they are the same for all incidents. Used 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal
+
+import msgspec
 
 from bot.domain import choices, consultations, diagnoses, edits
 from bot.llm import answers, fencing, messages, tools
@@ -26,6 +29,8 @@ _BEFORE = 5
 _QUESTION_CHARACTERS = 3000
 _TURN_CHARACTERS = 1200
 _MENU_CHARACTERS = 3600
+_WORD = re.compile(r"\AThe word of the fences is ([0-9a-f]+)\.")
+_PIECE = r'<data-{word} E([0-9]{{1,4}}) source=([a-z-]+)( cut)? title="([^\n]*)">\n(.*?)\n</data-{word}>'
 _LANGUAGES = {"en": "English", "ko": "Korean"}
 
 _COMMON = """You are the second reader of a Kubernetes incident. An engineer on call, on a phone at night, reads you.
@@ -96,11 +101,42 @@ def opening(
     if left:
         told = "; ".join(f"E{number} {titles.get(number, '')}"[:120] for number in left)
         parts.append(fencing.data(nonce, "left out for want of room", told))
-    if brief.dossier.missing:
-        parts.append(fencing.data(nonce, "could not be read", _cut("\n".join(brief.dossier.missing), 1000)))
+    if unseen := (*brief.dossier.missing, *brief.dossier.beside):
+        parts.append(fencing.data(nonce, "could not be read", _cut("\n".join(unseen), 1000)))
     if brief.namespaces:
         parts.append(f"Namespaces of the watch: {', '.join(brief.namespaces)[:500]}.")
     return "\n\n".join((*parts, *_offered(nonce, menu)))
+
+
+# --- what was sent before
+
+
+def shown(body: messages.Json) -> tuple[diagnoses.Evidence, ...]:
+    """The pieces of evidence that a request held, as they were shown: of its opening and of its tools' results.
+
+    Raises ValueError, KeyError, TypeError, IndexError, AttributeError for what is no request of ours.
+    """
+    blocks = [block for message in body["messages"] for block in message["content"]]
+    texts = [str(block.get("text") or block.get("content") or "") for block in blocks]
+    word = _WORD.search(texts[0])
+    if word is None:
+        raise ValueError("it has no fences")
+    found = re.compile(_PIECE.format(word=re.escape(word[1])), re.DOTALL)
+    return tuple(
+        diagnoses.Evidence(int(one[1]), msgspec.convert(one[2], diagnoses.Source), one[4], one[5], bool(one[3]))
+        for text in texts
+        for one in found.finditer(text)
+    )
+
+
+def numbered(
+    pieces: Sequence[diagnoses.Evidence], brought: Sequence[diagnoses.Evidence]
+) -> tuple[diagnoses.Evidence, ...]:
+    """The dossier's pieces as they were numbered, up to the first that a tool brought: those that were left out for
+    want of room are there without a text."""
+    known = {one.number: one for one in pieces}
+    last = min((one.number for one in brought), default=max(known, default=0) + 1)
+    return tuple(known.get(number, diagnoses.Evidence(number, "tool", "", "")) for number in range(1, last))
 
 
 def asked(question: str, before: Sequence[consultations.Turn], nonce: str) -> str:

@@ -20,6 +20,13 @@ DAY = timedelta(days=1)
 LINES = 8
 """Of each list of `/watch cost`."""
 
+KEYED = "/"
+"""Between the version of a prompt and the key of what was asked with it: both are in one column, and a version is
+hexadecimal."""
+BEING_ASKED = "The model was not asked: it is being asked the same right now. Ask again in a minute"
+_ASKING = timedelta(minutes=2)
+"""A request that has no answer after this is not waited for."""
+
 _CLAIM, _MONEY = 0x57_4B_41_44, 0x57_4B_24_24
 """Keys of the two advisory locks: any number that nobody else uses in this database."""
 _OPEN = ("wanted", "running")
@@ -47,7 +54,7 @@ def call(row: querying.Row) -> consultations.Call:
         purpose=row.purpose,
         cluster=row.cluster,
         model=row.model,
-        prompt=row.prompt,
+        prompt=row.prompt.partition(KEYED)[0],
         started_at=row.started_at,
         sent=row.sent,
         incident_id=row.incident_id,
@@ -182,6 +189,9 @@ class Calls:
         spent = await self.spent(now, new.incident_id, new.watch_id)
         if over := spent.over(new.estimate, ceilings):
             return over
+        prompt = f"{new.prompt}{KEYED}{new.key}" if new.key else new.prompt
+        if new.key and await self._under_way(new.watch_id, prompt, now):
+            return BEING_ASKED
         return int(
             await self._queries.scalar(
                 sa.insert(CALL)
@@ -192,7 +202,7 @@ class Calls:
                     incident_id=new.incident_id,
                     question_id=new.question_id,
                     model=new.model,
-                    prompt=new.prompt,
+                    prompt=prompt,
                     estimate=new.estimate,
                     started_at=now,
                     sent=new.sent,
@@ -227,6 +237,17 @@ class Calls:
                 read_tokens=usage.read,
             )
         )
+
+    async def _under_way(self, watch_id: int | None, prompt: str, now: datetime) -> bool:
+        open_ = (CALL.c.watch_id == watch_id, CALL.c.started_at > now - _ASKING, CALL.c.finished_at.is_(None))
+        return bool(await self._queries.scalar(sa.select(sa.exists().where(*open_, CALL.c.prompt == prompt))))
+
+    async def answered(self, watch_id: int, key: str, since: datetime) -> consultations.Call | None:
+        asked = (CALL.c.watch_id == watch_id, CALL.c.started_at >= since, CALL.c.incident_id.is_(None))
+        done = (CALL.c.finished_at.is_not(None), CALL.c.error == "", CALL.c.stop == "end_turn", CALL.c.received != "")
+        newest = sa.select(CALL).where(*asked, *done, CALL.c.prompt.endswith(f"{KEYED}{key}", autoescape=True))
+        row = await self._queries.first(newest.order_by(CALL.c.id.desc()).limit(1))
+        return None if row is None else call(row)
 
     async def of_incident(self, incident_id: int, limit: int) -> Sequence[consultations.Call]:
         newest = sa.select(CALL).where(CALL.c.incident_id == incident_id).order_by(CALL.c.id.desc()).limit(limit)

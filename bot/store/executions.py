@@ -136,3 +136,6 @@ class Executions:
         self, cluster: str, workload: model.ResourceRef, kind: str, since: datetime
     ) -> Sequence[memory.Try]:
         return await tries.tried(self._queries, cluster, workload, kind, since)
+
+    async def ended(self, incident_ids: Sequence[int]) -> Sequence[memory.Try]:
+        return await tries.ended(self._queries, incident_ids)

@@ -85,6 +85,8 @@ def _values(incident: incidents.Incident) -> dict[str, Any]:
 
 _AROUND = 200
 """Incidents of other clusters that are compared: more at once are one outage, and no list tells it better."""
+_COMPARED = 2_000
+"""Incidents that are looked through for alike ones: those that were resolved last, by the index on that moment."""
 
 
 class Incidents:
@@ -124,6 +126,14 @@ class Incidents:
         )
         newest = ended.order_by(TABLE.c.opened_at.desc(), TABLE.c.id.desc()).limit(limit)
         return [value(row) for row in await self._queries.all(newest)]
+
+    async def alike(self, kind: str, cause: str, since: datetime) -> Sequence[incidents.Incident]:
+        newest = TABLE.c.resolved_at.desc()
+        recent = sa.select(TABLE).where(TABLE.c.resolved_at >= since).order_by(newest).limit(_COMPARED).subquery()
+        kinds = sa.type_coerce(recent.c.kinds, postgresql.JSONB)
+        of_kind = sa.select(recent).where(kinds[0].astext == kind).order_by(recent.c.resolved_at.desc(), recent.c.id)
+        found = (value(row) for row in await self._queries.all(of_kind))
+        return [one for one in found if incidents.is_alike(one, kind, cause)]
 
     async def around(self, cluster: str, moment: datetime, span: timedelta) -> Sequence[incidents.Incident]:
         opened = TABLE.c.opened_at

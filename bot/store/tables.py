@@ -286,6 +286,7 @@ class ModelCall(Table, table=True):
     question_id: int | None = _field(columns.reference("question.id", nullable=True))
     model: str = _field(columns.text())
     prompt: str = _field(columns.text())
+    """Its version; where it belongs to no incident, a slash and the key of the evidence behind it."""
     estimate: int = _field(columns.number())
     """What counts until it is finished; then `cost` does."""
     started_at: datetime = _field(columns.moment())

@@ -36,6 +36,19 @@ async def tried(
     return [_try(one) for one in await queries.all(done)]
 
 
+async def ended(queries: querying.Queries, incident_ids: Sequence[int]) -> Sequence[memory.Try]:
+    """Remedies of these incidents whose verification ended, oldest first, without how long they held."""
+    row, looked = _PROPOSAL.c, _VERIFICATION.c
+    done = (
+        sa.select(row.action, row.state, looked.started_at)
+        .select_from(_PROPOSAL)
+        .join(_VERIFICATION, looked.proposal_id == row.id)
+        .where(row.incident_id.in_(incident_ids), row.kind == "remedy", looked.status != "pending")
+        .order_by(looked.started_at, row.id)
+    )
+    return [memory.Try(model.name_of(one.action), one.state, one.started_at) for one in await queries.all(done)]
+
+
 def _again(kind: str) -> Any:
     """When the next episode of this kind of problem was opened for the workload."""
     following = _INCIDENT.alias("following")

@@ -5,8 +5,8 @@
 
 It is as strict as the API where our requests could be wrong: keys, versions, turns that do not follow each other, tool
 results that answer no call, schemas that a strict tool may not have, parameters that models refuse. It answers from a
-queue, or by a function of the request; what is scripted may be an error, silence, a cut-off or nonsense. Streaming is
-refused.
+queue, or by a function of the request; what is scripted may be an error, silence, a cut-off or nonsense. A request with
+`stream` gets the same answer as server-sent events, and each of these ends in the midst of them.
 """
 
 from demo.model.scripts import (
@@ -18,6 +18,7 @@ from demo.model.scripts import (
     fails,
     garbage,
     hangs,
+    interrupted,
     overloaded,
     pauses,
     rate_limited,
@@ -37,6 +38,7 @@ __all__ = [
     "fails",
     "garbage",
     "hangs",
+    "interrupted",
     "overloaded",
     "pauses",
     "rate_limited",

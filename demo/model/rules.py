@@ -24,8 +24,8 @@ def _faults(body: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} is not supported for this model"
         elif name not in _KNOWN:
             yield f"{name}: Extra inputs are not permitted"
-    if body.get("stream"):
-        yield "stream: this stand-in does not stream"
+    if not isinstance(body.get("stream", False), bool):
+        yield "stream: Input should be a valid boolean"
     if not isinstance(body.get("model"), str) or not body["model"]:
         yield "model: Field required"
     if not isinstance(body.get("max_tokens"), int) or body["max_tokens"] < 1:

@@ -5,7 +5,7 @@ Errors are in the API's shape: https://platform.claude.com/docs/en/api/errors.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Json = dict[str, Any]
@@ -24,8 +24,9 @@ class Answer:
     details: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | None = None
-    way: Literal["whole", "silent", "broken"] = "whole"
-    """silent: nothing comes until the client has gone. broken: the connection ends in the middle of it."""
+    way: Literal["whole", "silent", "broken", "interrupted"] = "whole"
+    """silent: nothing comes until the client has gone, or nothing after the first event of a stream. broken: the
+    connection ends in the middle of it. interrupted: a stream ends with the error in its middle."""
     usage: Mapping[str, int] | None = None
     """None: counted from the texts."""
 
@@ -78,6 +79,12 @@ def fails(
     details = {"error_code": code} if code else {}
     told = {"retry-after-ms": "1", **(headers or {})}
     return Answer(status=status, error=error, message=message or error, details=details, headers=told)
+
+
+def interrupted(text: str = '{"cause": "the variable') -> Answer:
+    """A stream that has begun well is ended by an overload; whoever asked for no stream gets that at once."""
+    told = replace(overloaded(), way="interrupted")
+    return replace(told, content=({"type": "text", "text": text},))
 
 
 def overloaded() -> Answer:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from demo.model import rules, scripts
+from demo.model import rules, scripts, streaming
 
 KEY = "stand-in-key"
 _CHARACTERS = 3.5
@@ -89,13 +89,13 @@ class StandIn:
         return _error(400, "invalid_request_error", why)
 
     async def _send(self, request: web.Request, body: scripts.Json, answer: scripts.Answer) -> web.StreamResponse:
-        if answer.way == "silent":
-            self.waiting.set()
-            await self._leaving.wait()
+        streamed = bool(body.get("stream"))
+        if answer.way == "silent" and not streamed:
+            await self._silence()
             return _error(500, "api_error", "the stand-in ends")
         if answer.raw is not None:
             return web.Response(status=answer.status, body=answer.raw, content_type="text/html")
-        if answer.error:
+        if answer.error and not (streamed and answer.way == "interrupted"):
             return _error(answer.status, answer.error, answer.message, answer)
         content = [self._block(block) for block in answer.content]
         self._paused = json.dumps(content) if answer.stop == "pause_turn" else ""
@@ -109,9 +109,33 @@ class StandIn:
             "stop_sequence": None,
             "usage": dict(answer.usage) if answer.usage is not None else self._usage(body, content),
         }
+        if streamed:
+            return await self._stream(request, answer, told)
         if answer.way == "broken":
             return await _torn(request, json.dumps(told).encode())
         return web.json_response(told)
+
+    async def _silence(self) -> None:
+        self.waiting.set()
+        await self._leaving.wait()
+
+    async def _stream(self, request: web.Request, answer: scripts.Answer, told: scripts.Json) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        if answer.way == "silent":
+            await response.write(streaming.frame(streaming.start(told)))
+            await self._silence()
+            return response
+        frames = [streaming.frame(event) for event in streaming.events(told)]
+        half = len(frames) // 2 + 1
+        for frame in frames if answer.way == "whole" else frames[:half]:
+            await response.write(frame)
+        if answer.way == "interrupted":
+            await response.write(streaming.frame(_failure(answer.error, answer.message, answer)))
+        elif answer.way == "broken":
+            await response.write(frames[half][: len(frames[half]) // 2])
+            _abort(request)
+        return response
 
     def _block(self, block: scripts.Json) -> scripts.Json:
         return {"id": f"toolu_{next(self._ids):04}", **block} if block.get("type") == "tool_use" else dict(block)
@@ -136,11 +160,15 @@ def _tokens(text: str) -> int:
 
 
 def _error(status: int, kind: str, message: str, answer: scripts.Answer | None = None) -> web.Response:
+    headers = dict(answer.headers) if answer else None
+    return web.json_response(_failure(kind, message, answer), status=status, headers=headers)
+
+
+def _failure(kind: str, message: str, answer: scripts.Answer | None = None) -> scripts.Json:
     error: dict[str, Any] = {"type": kind, "message": message}
     if answer is not None and answer.details:
         error["details"] = dict(answer.details)
-    body = {"type": "error", "error": error, "request_id": "req_0001"}
-    return web.json_response(body, status=status, headers=dict(answer.headers) if answer else None)
+    return {"type": "error", "error": error, "request_id": "req_0001"}
 
 
 async def _torn(request: web.Request, whole: bytes) -> web.StreamResponse:
@@ -148,6 +176,10 @@ async def _torn(request: web.Request, whole: bytes) -> web.StreamResponse:
     response = web.StreamResponse(headers={"content-type": "application/json", "content-length": str(len(whole))})
     await response.prepare(request)
     await response.write(whole[: len(whole) // 2])
+    _abort(request)
+    return response
+
+
+def _abort(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-    return response

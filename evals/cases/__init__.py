@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evals import values
-from evals.cases import capacity, crashing, decoys, hostile, pulling, running, surroundings
+from evals.cases import capacity, crashing, decoys, hostile, others, pasts, pulling, running, surroundings
 
 ALL: Sequence[values.Case] = (
     *crashing.CASES,
@@ -11,6 +11,8 @@ ALL: Sequence[values.Case] = (
     *running.CASES,
     *capacity.CASES,
     *surroundings.CASES,
+    *others.CASES,
+    *pasts.CASES,
     *decoys.CASES,
     *hostile.CASES,
 )

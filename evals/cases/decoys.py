@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from demo.cluster import Piece, SimulatedCluster
 from evals import stories as s
 from evals.cases import crashing
-from evals.values import Case
+from evals.values import Case, Earlier
 
 RATE_LIMIT = (
     'failed to pull and unpack image "docker.io/library/redis:8.2": failed to copy: httpReadSeeker: failed open: unexpected status '
@@ -224,14 +224,13 @@ CASES: Sequence[Case] = (
     ),
     Case(
         "decoy-undo-into-nothing",
-        "The first revision never ran well either: there is nothing to go back to.",
+        "The first revision crash-looped for two days, too, and it has no readiness probe: there is nothing to go back to.",
         (
             s.rolled_out(
                 "fresh",
                 {"image": s.image("fresh", "v2")},
-                before=s.dies("Error: Missing required environment variable: TENANT", after=0.5),
-                after=s.dies("Error: Missing required environment variable: TENANT", after=0.5),
-                readiness=True,
+                before=s.dies("Error: Missing required environment variable: TENANT"),
+                after=s.dies("Error: Missing required environment variable: TENANT"),
             ),
         ),
         "fresh",
@@ -239,5 +238,26 @@ CASES: Sequence[Case] = (
         "missing-variable",
         cites=("TENANT",),
         tag="decoy",
+    ),
+    Case(
+        "decoy-undo-into-what-failed-for-days",
+        "A fix was rolled out three hours ago and fails with a new error. What it replaced had crashed for days: the cluster has "
+        "forgotten that, and only our record knows.",
+        (
+            s.rolled_out(
+                "claims",
+                {"image": s.image("claims", "v2")},
+                before=s.dies("panic: runtime error: index out of range [3] with length 3", code=2),
+                after=s.dies("panic: assignment to entry in nil map", code=2),
+                ago=3 * s.HOUR,
+            ),
+        ),
+        "claims",
+        "CrashLoopBackOff",
+        "application",
+        cites=("nil map",),
+        record=(Earlier(("CrashLoopBackOff",), 47.5, 2.9), Earlier(("CrashLoopBackOff",), 2.9)),
+        tag="decoy",
+        most="medium",
     ),
 )

@@ -20,20 +20,6 @@ def _ingress(service: str, port: int = 80) -> Object:
     }
 
 
-def _claim(name: str, storage_class: str) -> Object:
-    spec = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": "5Gi"}},
-        "storageClassName": storage_class,
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "namespace": s.SPACE},
-        "spec": spec,
-    }
-
-
 def _webhook(service: str) -> Object:
     hook = {
         "name": "check.policy.example",
@@ -95,7 +81,7 @@ CASES: Sequence[Case] = (
     Case(
         "storage-class-missing",
         "A claim names a StorageClass that is not there.",
-        (s.put(_claim("data", "fast-ssd")),),
+        (s.put(s.claim("data", "fast-ssd")),),
         "data",
         "PVCPending",
         "missing-object",

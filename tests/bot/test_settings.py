@@ -257,6 +257,14 @@ def test_one_prometheus_for_several_clusters_must_say_which_one_is_meant() -> No
         assert "s3cr3t" not in held
 
 
+def test_a_tenant_of_loki_is_a_name_or_several() -> None:
+    for good in ("", "team-a", "team-a|team_b.c"):
+        assert settings.load({"WATCHKEEPER_LOKI_TENANT": good}).loki_tenant == good
+    for wrong in ("a b", "a|", "..", "a\r\nHost: x", "ä", "x" * 151):
+        (fault,) = _faults({"WATCHKEEPER_LOKI_TENANT": wrong})
+        assert "it is no name of a tenant" in fault
+
+
 def test_a_kind_is_not_turned_on_and_off_at_once() -> None:
     (fault,) = _faults({"WATCHKEEPER_KINDS_ON": "Risk", "WATCHKEEPER_KINDS_OFF": "JobFailed,Risk"})
     assert fault == "WATCHKEEPER_KINDS_ON and WATCHKEEPER_KINDS_OFF both name Risk: unset one of them"

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pydantic
+from slack_bolt.context.respond import async_respond
 
 from bot import doors, pipeline, telemetry
 from bot.slack import calling, publisher
 from bot.slack.blocks import modals
 from demo import slack
+from handlers import commands
 from tests.bot.flow import worlds
 
 
@@ -36,6 +38,17 @@ class Room:
         view = self.slack.view(user)
         assert view is not None
         return view
+
+    async def typed(
+        self, text: str, *, held: doors.Doors | None = None, trigger: str = "1.2.dead"
+    ) -> list[dict[str, Any]]:
+        """What Ana alone is told in #oncall after `/watch` with this text, by the command's own response_url."""
+        before = len(self.slack.ephemerals(slack.ANA, slack.ONCALL))
+        url = self.slack.service.response_urls.new(slack.ANA, slack.ONCALL, "typed")
+        command = {"text": text, "user_id": slack.ANA, "channel_id": slack.ONCALL, "trigger_id": trigger}
+        answering = async_respond.AsyncRespond(response_url=url)
+        await commands._Listener(held or self.held).listen(Acks(), command, answering)
+        return self.slack.ephemerals(slack.ANA, slack.ONCALL)[before:]
 
     def told(self, user: str) -> str:
         """All that the bot told this person alone in #oncall."""

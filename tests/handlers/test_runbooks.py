@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from bot import errors
 from bot.domain import consultations
 from bot.slack import ids
 from bot.slack.blocks import shelving
 from demo import slack
-from handlers import commands, runbooks
+from handlers import runbooks
 from tests.handlers import holding
 from tests.stories import world
 
@@ -22,8 +21,8 @@ BLOCKS = {
 
 
 async def _typed(room: holding.Room, text: str, trigger: str = "1.2.dead") -> str:
-    answer = await commands._Listener(room.held)._answered(f"runbook {text}", slack.ANA, slack.ONCALL, trigger)
-    return world.text_of(answer.arguments())
+    (answer,) = await room.typed(f"runbook {text}", trigger=trigger)
+    return world.text_of(answer)
 
 
 async def _submitted(room: holding.Room, body: str = "1. Look.", **said: str) -> dict[str, Any]:
@@ -63,8 +62,7 @@ async def test_a_runbook_is_added_listed_shown_and_removed(room: holding.Room) -
 async def test_what_is_not_there_is_said_with_what_is_near(room: holding.Room) -> None:
     await _typed(room, "add ledger Look.")
     for text in ("show ledgre", "remove ledgre"):
-        with pytest.raises(errors.NotPossible, match="Did you mean `ledger`"):
-            await _typed(room, text)
+        assert "Did you mean `ledger`" in await _typed(room, text)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +84,7 @@ async def test_what_cannot_be_understood_says_what_to_type(room: holding.Room, t
 async def test_one_of_a_folder_is_not_removed_from_slack(room: holding.Room) -> None:
     async with room.replica.database.begin() as tx:
         await tx.runbooks.put(consultations.Runbook("ledger", "L", "Look.", "folder"), room.clock())
-    with pytest.raises(errors.NotPossible, match="it is in the folder"):
-        await _typed(room, "remove ledger")
+    assert "it is in the folder" in await _typed(room, "remove ledger")
 
 
 async def test_secrets_in_a_runbook_are_not_kept(room: holding.Room) -> None:

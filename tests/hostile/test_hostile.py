@@ -83,7 +83,8 @@ async def test_there_are_enough_of_them() -> None:
     found = texts.everything()
     assert len(found) >= 60
     assert len({one.text for one in found}) == len(found)
-    assert {one.place for one in found} == {"log", "event", "annotation", "image", "name", "key", "runbook"}
+    beside = {"dependency", "autoscaler", "budget", "label"}
+    assert {one.place for one in found} == {"log", "event", "annotation", "image", "name", "key", "runbook", *beside}
 
 
 async def test_a_model_that_obeys_reads_proposes_and_posts_nothing_of_it() -> None:

@@ -20,6 +20,10 @@ _SOURCES: dict[str, diagnoses.Source] = {
     "name": "network",
     "key": "dependencies",
     "runbook": "runbook",
+    "dependency": "dependencies",
+    "autoscaler": "limits",
+    "budget": "limits",
+    "label": "scheduling",
 }
 
 

@@ -128,6 +128,50 @@ def test_pods_that_are_ready_for_moments_prove_nothing() -> None:
     assert found.number == 1
 
 
+def down(since: float) -> model.Json:
+    condition = {"type": "Available", "status": "False", "lastTransitionTime": raw.at(since)}
+    return {"conditions": [condition]}
+
+
+def test_only_what_was_before_a_deployment_stopped_being_available_counts_as_service() -> None:
+    target = deployment(
+        "c", raw.replicaset(1, "a", created=900), raw.replicaset(2, "b", created=300), raw.replicaset(3, "c")
+    )
+    for since, proven in ((899.0, set()), (280.0, {1, 2}), (295.0, {1}), (60.0, {1, 2})):
+        obj = raw.workload(template=raw.pod_template("c"), status=down(since))
+        found = {number for number, health in healths(replace(target, object=obj)).items() if health == "served"}
+        assert found == proven, since
+    up = {"conditions": [{"type": "Available", "status": "True", "lastTransitionTime": raw.at(899)}]}
+    obj = raw.workload(template=raw.pod_template("c"), status=up)
+    assert healths(replace(target, object=obj))[1] == "served"
+
+
+@pytest.mark.parametrize(
+    ("restarts", "started", "since", "healthy"),
+    [(0, 300, 299, True), (0, 300, 0.5, False), (9, 3, 3, False), (9, 20, 20, True)],
+    ids=["never-restarted", "ready-for-a-moment", "between-two-crashes", "restarted-long-ago"],
+)
+def test_a_revision_whose_pods_are_only_ready_between_two_crashes_does_not_serve(
+    restarts: int, started: float, since: float, healthy: bool
+) -> None:
+    status = {"name": "web", "restartCount": restarts, "state": {"running": {"startedAt": raw.at(started)}}}
+    pod = raw.pod("api-h1-a", owner=("ReplicaSet", "rs-1"), since=since, containers=[status])
+    sets = (raw.replicaset(1, "a", created=900, pods=1, ready=1), raw.replicaset(2, "b", created=5, pods=1))
+    target = replace(deployment("b", *sets), pods=(pod,))
+    assert (workloads.healthy_revision(target, raw.NOW) is not None) is healthy
+
+
+def test_a_revision_that_is_known_to_have_failed_is_healthy_only_by_the_pods_that_serve() -> None:
+    sets = (raw.replicaset(1, "a", created=900), raw.replicaset(2, "b", created=5, pods=1))
+    target = deployment("b", *sets)
+    assert workloads.healthy_revision(target, raw.NOW) is not None
+    assert workloads.healthy_revision(target, raw.NOW, {1}) is None
+    ready = replace(target, replicasets=(raw.replicaset(1, "a", created=900, pods=1, ready=1), sets[1]))
+    assert workloads.healthy_revision(ready, raw.NOW, {1}) is None
+    seen = replace(ready, pods=(raw.pod("api-h1-a", owner=("ReplicaSet", "rs-1")),))
+    assert workloads.healthy_revision(seen, raw.NOW, {1}) is not None
+
+
 def test_where_nothing_is_proven_there_is_no_healthy_revision() -> None:
     target = deployment("b", raw.replicaset(1, "a", created=8), raw.replicaset(2, "b", created=5, pods=3))
     assert workloads.current_revision(target) is not None

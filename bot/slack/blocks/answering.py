@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from bot.domain import cards, consultations, diagnoses, inquiries
 from bot.slack import ids
-from bot.slack.blocks import answers, limits, messages, text
+from bot.slack.blocks import answers, limits, messages, opinion, text
+from k8s import model
 
 QUESTION = 160
 LINE = 900
@@ -109,8 +110,9 @@ def _dropped(found: consultations.Answer) -> Iterator[str]:
 # --- /watch why -------------------------------------------------------------------------------------------------------
 
 
-def why(found: inquiries.Inquiry) -> messages.Message:
-    """Its incident as it is; else what a fresh look shows, or that nothing is wrong and by which facts."""
+def why(found: inquiries.Inquiry, *, asked: bool = False) -> messages.Message:
+    """Its incident as it is; else what a fresh look shows, or that nothing is wrong and by which facts. `asked`: a
+    model is being asked, and its view comes after this."""
     if found.card is not None:
         return answers.show(found.card)
     name = f"{found.subject.kind.lower()} {found.subject.short}"
@@ -128,7 +130,21 @@ def why(found: inquiries.Inquiry) -> messages.Message:
     for one in found.found:
         blocks += _diagnosed(one)
     notice = f"{name}: {found.found[0].diagnosis.cause or found.found[0].problem.primary.message}"
-    return limits.message(notice, [*blocks, limits.context(_looked(found))])
+    small = text.lines((_looked(found), "_The model is being asked; its view comes in a moment._" if asked else ""))
+    return limits.message(notice, [*blocks, limits.context(small)])
+
+
+def view(found: inquiries.View) -> messages.Message:
+    """What a model makes of it, after what the rules said; or in one line why there is nothing."""
+    name = f"{found.problem.subject.kind.lower()} {found.problem.subject.short}"
+    if found.opinion is None:
+        told = f"{found.why.rstrip('.')}. What the rules say of {name} stands."
+        return limits.message(f"{name}: no view of a model", [limits.context(text.prose(told, 400))])
+    head = limits.context(text.prose(f"{', '.join(found.problem.kinds)} of {name}, by the same evidence", 200))
+    would = [model.name_of(one.action) for one in found.opinion.candidates[:1]]
+    rather = f"*The model would:* {text.code(would[0], 40)}. Nothing is proposed without an incident." if would else ""
+    blocks = opinion.told(found.opinion, opinion.AGAIN if found.reused else "", rather=rather)
+    return limits.message(f"{name}: {opinion.heard(found.opinion)}", [head, *blocks])
 
 
 def _diagnosed(one: inquiries.Found) -> list[messages.Block]:
@@ -179,7 +195,7 @@ def _fits(one: consultations.Runbook) -> str:
         f"for {text.prose(', '.join(one.kinds), 160)}" if one.kinds else "",
         text.code(labels, 120) if labels else "",
     ]
-    return text.dotted(said) or "for whatever its words fit"
+    return text.dotted(said) or "found by its words"
 
 
 def _from(one: consultations.Runbook) -> str:

@@ -17,6 +17,23 @@ PAGE = 9_500
 """Of the JSON of a message that a page's text takes; its frame takes the rest of `limits.BLOCKS_CHARACTERS`."""
 PART = 2_300
 """Of one code block."""
+_ENDS = {
+    "end_turn": "answered",
+    "tool_use": "asked for tools",
+    "pause_turn": "paused",
+    "max_tokens": "cut off",
+    "refusal": "declined",
+    "Cancelled": "not waited for",
+    "TimedOut": "took too long",
+    "Overloaded": "overloaded",
+    "RateLimited": "too many requests",
+    "Unreachable": "not reached",
+    "Malformed": "not readable",
+    "BadKey": "key not accepted",
+    "SpendLimit": "the account's own limit",
+    "Refused": "refused by the API",
+}
+"""How a request ended, for people: stop reasons of the API, and errors of `bot.llm.messages`. Others as they are."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ODD = re.compile(r"[^\x20-\x5f\x61-\x7e]")
 
@@ -97,7 +114,7 @@ def _title(one: consultations.Call, number: int, of: int) -> str:
         text.prose(one.model, 60),
         f"prompt {text.prose(one.prompt, 20)}",
         f"{opinion.tokens(one.usage):,} tokens, {opinion.dollars(one.cost)}" if one.finished_at else "no answer yet",
-        f"ended: {text.prose(one.error or one.stop, 200)}" if one.error or one.stop else "",
+        text.prose(_ENDS.get(one.error or one.stop, one.error or one.stop), 60),
     )
     return text.dotted(facts)
 

@@ -12,6 +12,7 @@ from bot.slack.blocks import limits, messages, text, wording
 CLAIMS = 6
 QUOTE = 160
 WHY = 240
+AGAIN = "the same evidence as before: nothing was asked anew"
 
 _VIEWS: dict[diagnoses.Agreement, str] = {
     "agrees": "The model agrees with the rules",
@@ -68,6 +69,19 @@ def message(card: cards.IncidentCard) -> messages.Message:
     if found is None:
         words = standing(card) or "No model is asked about the newest diagnosis"
         return limits.message(f"{name}: no opinion of a model", [limits.section(words)])
+    again = card.advice is not None and card.advice.reused_of is not None
+    spent = AGAIN if again else cost(card.advice_cost)
+    blocks = told(found, spent, live=card.incident.live, rather=_rather(card, found))
+    return limits.message(f"{name}: {heard(found)}", blocks)
+
+
+def heard(found: diagnoses.Opinion) -> str:
+    """For a notification: whether it agrees."""
+    return _VIEWS[found.agreement].lower()
+
+
+def told(found: diagnoses.Opinion, spent: str, *, live: bool = True, rather: str = "") -> list[messages.Block]:
+    """All of it. `live`: there is still something to find out or to do. `rather` is rendered: what it would do."""
     blocks = [limits.section(f"*{_VIEWS[found.agreement]}:* {text.prose(found.cause, 600) or 'no cause is named'}")]
     if found.claims:
         shown = [_claim(claim) for claim in found.claims[:CLAIMS]]
@@ -75,10 +89,9 @@ def message(card: cards.IncidentCard) -> messages.Message:
         blocks.append(
             limits.section(text.lines((*shown, f"… and {text.count(more, 'claim')} more" if more > 0 else "")))
         )
-    if rest := text.lines(_rest(card, found)):
+    if rest := text.lines((*_rest(found, live), rather)):
         blocks.append(limits.section(rest))
-    blocks.append(limits.context(text.lines(_small(card, found))))
-    return limits.message(f"{name}: {_VIEWS[found.agreement].lower()}", blocks)
+    return [*blocks, limits.context(text.lines(_small(found, spent)))]
 
 
 def _claim(claim: diagnoses.Claim) -> str:
@@ -87,15 +100,13 @@ def _claim(claim: diagnoses.Claim) -> str:
     return f"• {text.prose(claim.text, 300)}{labels}: {text.code(claim.quote, QUOTE)}"
 
 
-def _rest(card: cards.IncidentCard, found: diagnoses.Opinion) -> Iterator[str]:
+def _rest(found: diagnoses.Opinion, live: bool) -> Iterator[str]:
     if found.unknown:
         yield f"*Not known:* {text.prose('; '.join(found.unknown), 400)}"
-    if found.settle and card.incident.live:
+    if found.settle and live:
         yield f"*Would settle it:* {text.prose('; '.join(found.settle), 400)}"
-    if found.next_step and card.incident.live:
+    if found.next_step and live:
         yield f"*Next step:* {text.prose(found.next_step, 300)}"
-    if rather := _rather(card, found):
-        yield rather
 
 
 def _rather(card: cards.IncidentCard, found: diagnoses.Opinion) -> str:
@@ -111,13 +122,11 @@ def _rather(card: cards.IncidentCard, found: diagnoses.Opinion) -> str:
     return f"*The model {rather}:* {text.prose(what)}. {text.prose(wanted.why, 200)}"
 
 
-def _small(card: cards.IncidentCard, found: diagnoses.Opinion) -> Iterator[str]:
+def _small(found: diagnoses.Opinion, spent: str) -> Iterator[str]:
     if found.evidence:
         yield "It looked at: " + ", ".join(f"[{one.label}] {text.prose(one.title, 80)}" for one in found.evidence[:8])
     if found.dropped:
         yield "Left out: " + text.prose("; ".join(found.dropped), 300)
-    again = card.advice is not None and card.advice.reused_of is not None
-    spent = "the same evidence as before: nothing was asked anew" if again else cost(card.advice_cost)
     yield text.dotted((text.prose(found.model, 60), f"prompt {text.prose(found.prompt, 20)}", spent))
 
 

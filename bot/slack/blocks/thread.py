@@ -107,7 +107,7 @@ def _gaps(card: cards.IncidentCard) -> list[messages.Block]:
     found = card.diagnosis
     if found is None:
         return []
-    missing = [f"Not seen: {text.prose(gap, 240)}" for gap in found.missing[:5]]
+    missing = [f"Not seen: {text.prose(gap, 240)}" for gap in found.unseen[:5]]
     step = f"*Next step for a person:* {text.prose(found.next_step, 500)}" if found.next_step else ""
     body = text.lines((*missing, step))
     return [limits.section(body)] if body else []

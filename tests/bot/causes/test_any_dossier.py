@@ -24,7 +24,7 @@ SEEN = (
     "container", "error_line", "missing_name", "log", "rollout_revision", "rollout_previous", "rollout_diff",
     "rollout_at", "healthy_revision", "scaled_from", "scaled_to", "room", "room_never", "kept_off", "lived",
     "disrupted", "placed_since", "other_nodes", "room_for", "finalizers_by", "dependency", "dependency_state",
-    "dependency_by", "port_unknown",
+    "dependency_by", "refuted", "failed_before",
 )  # fmt: skip
 WORDS = st.one_of(
     st.text(max_size=60),

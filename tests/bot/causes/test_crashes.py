@@ -146,3 +146,21 @@ def test_a_process_that_hangs_without_a_rollout_is_for_a_person_and_a_restart_is
     assert d.actions(found) == []
     assert "Its log says: ERROR pool empty [E2]." in found.cause
     assert "A restart does not help" in found.next_step
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "kind", "confidence"),
+    [
+        ("dial tcp: connect to db:5432: connection refused", "1", "dependency-down", "medium"),
+        ("FATAL something went wrong", "1", "application", "low"),
+        ("", "137", "unknown", "low"),
+    ],
+)
+def test_more_restarts_than_usual_are_told_with_the_last_words(
+    line: str, code: str, kind: str, confidence: str
+) -> None:
+    facts = {"error_line": line, "log": "previous-log"} if line else {}
+    problem = d.problem("RestartGrowth", facts={"class": "growth", "exit_code": code})
+    found = diagnosing.diagnose(problem, d.dossier("status", "previous-log", facts=facts), d.NOW)
+    assert (found.kind, found.confidence, d.actions(found)) == (kind, confidence, [])
+    assert (f"Its log says: {line} [E2]." in found.cause) is bool(line)

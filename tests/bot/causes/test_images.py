@@ -61,3 +61,15 @@ def test_an_image_that_a_rollout_took_to_a_registry_that_is_away_is_put_back(
     )
     assert (d.actions(found) == [model.RolloutUndo(d.API, 3)]) == undone
     assert ("moved it to this registry" in found.cause) == undone
+
+
+def test_a_rollout_that_leads_away_from_an_image_did_not_bring_it() -> None:
+    """The tag of the revision before was removed from the registry: an undo would make more pods of it."""
+    facts = d.rolled_out("image: shop/web:v1 → shop/web:v2")
+    old = d.problem("ImagePull", facts={"class": "not-found", "image": "shop/web:v1"})
+    found = diagnosing.diagnose(old, d.dossier("events", "rollout", facts=facts), d.NOW)
+    assert d.actions(found) == []
+    assert "The last rollout" not in found.cause
+    new = d.problem("ImagePull", facts={"class": "not-found", "image": "shop/web:v2"})
+    undone = diagnosing.diagnose(new, d.dossier("events", "rollout", facts=facts), d.NOW)
+    assert model.RolloutUndo(d.API, 3) in d.actions(undone)

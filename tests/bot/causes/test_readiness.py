@@ -1,5 +1,7 @@
 """Pods that are not ready: when one is replaced, when all are restarted, and when neither."""
 
+from dataclasses import replace
+
 from bot.flow import diagnosing
 from k8s import model
 from tests.bot.causes import dossiers as d
@@ -27,3 +29,18 @@ def test_all_pods_not_ready_for_no_known_reason_may_be_restarted_and_it_is_said_
     found = diagnosing.diagnose(d.problem("NotReady", ready=0), d.dossier("events"), d.NOW)
     assert d.actions(found) == [model.RolloutRestart(d.API)]
     assert found.confidence == "low"
+
+
+def test_what_starts_anew_after_an_eviction_is_not_restarted_once_more() -> None:
+    problem = d.problem("NotReady")
+    (unready,) = problem.findings
+    said = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."
+    evicted = replace(
+        unready, kind="Evicted", message="Pod api-5d-y was evicted.", facts={"class": "own-limit", "said": said}
+    )
+    found = diagnosing.diagnose(replace(problem, findings=(unready, evicted)), d.dossier("status"), d.NOW)
+    assert d.actions(found) == []
+    assert found.kind == "limit-too-low"
+    assert said.rstrip(".") in found.cause
+    assert "shows NotReady [E1]." in found.cause
+    assert d.actions(diagnosing.diagnose(problem, d.dossier("status"), d.NOW)) == [model.RolloutRestart(d.API)]

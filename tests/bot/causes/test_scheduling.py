@@ -1,7 +1,10 @@
 """Pods that no node can take: what they lack, and when fewer of them or an undo helps."""
 
+from dataclasses import replace
+
 import pytest
 
+from bot.domain import diagnoses
 from bot.flow import diagnosing
 from k8s import model
 from tests.bot.causes import dossiers as d
@@ -72,3 +75,45 @@ def test_replicas_beyond_what_the_cluster_holds_may_be_scaled_back() -> None:
     )
     assert d.actions(found) == [model.Scale(d.API, 3)]
     assert found.confidence == "medium"
+
+
+def rolled(diff: str, template: model.Json | None = None, kind: str = "memory") -> diagnoses.Diagnosis:
+    dossier = d.dossier("scheduling", "rollout", facts=d.rolled_out(diff))
+    if template is not None:
+        obj = {"metadata": {"name": "api"}, "spec": {"template": template}}
+        dossier = replace(dossier, target=model.Target(d.API, obj, d.NOW))
+    return diagnosing.diagnose(d.problem("Unschedulable", facts={"class": kind}), dossier, d.NOW)
+
+
+@pytest.mark.parametrize(
+    ("diff", "kind"),
+    [
+        ("env MEMORY_CACHE changed", "memory"),
+        ("cpu-agent: image: a:1 → a:2", "cpu"),
+        ("volume flags added (ConfigMap flags)", "memory"),
+        ("label affinity changed", "affinity"),
+        ("memory limit 1Gi → 2Gi", "memory"),
+    ],
+)
+def test_a_change_that_only_sounds_like_what_a_node_must_have_is_not_blamed(diff: str, kind: str) -> None:
+    asks = {"spec": {"containers": [{"name": "app", "resources": {"requests": {"memory": "1Gi"}}}]}}
+    found = rolled(diff, asks, kind)
+    assert d.actions(found) == []
+    assert "The last rollout" not in found.cause
+
+
+@pytest.mark.parametrize(
+    ("diff", "kind"),
+    [
+        ("app: memory request 1Gi → 2Gi", "memory"),
+        ("memory limit 1Gi → 2Gi", "memory"),
+        ("tolerations removed", "taint"),
+        ("topologySpreadConstraints added", "affinity"),
+        ("container agent added", "cpu"),
+        ("port 80/TCP added", "ports"),
+        ("volume data changed (claim data)", "pvc"),
+    ],
+)
+def test_a_change_of_what_a_node_must_have_is_undone(diff: str, kind: str) -> None:
+    found = rolled(diff, {"spec": {"containers": [{"name": "app", "resources": {"limits": {"memory": "2Gi"}}}]}}, kind)
+    assert d.actions(found) == [model.RolloutUndo(d.API, 3)]

@@ -64,31 +64,26 @@ def slices(*ready: bool) -> model.Json:
 
 
 def test_a_service_in_front_is_told_with_its_ready_endpoints() -> None:
-    piece, proof = network.tell(
-        [service(8080)], [slices(True, False)], {"app": "api"}, template({"containerPort": 8080})
-    )
+    piece = network.tell([service(8080)], [slices(True, False)], {"app": "api"}, template({"containerPort": 8080}))
     assert piece is not None
     assert piece.body == "Service api (80 to 8080): 1 of 2 endpoints ready"
-    assert proof.facts == {}
 
 
-def test_a_target_port_by_a_name_that_no_container_has_is_a_fact() -> None:
+def test_a_target_port_by_a_name_that_no_container_has_is_told() -> None:
     shown = template({"name": "web", "containerPort": 8080})
-    piece, proof = network.tell([service("http")], [], {"app": "api"}, shown)
+    piece = network.tell([service("http")], [], {"app": "api"}, shown)
     assert piece is not None
     assert "no container has a port named http" in piece.body
-    assert proof.facts == {"port_unknown": "api: http"}
 
 
-def test_a_number_that_is_not_declared_is_told_and_is_no_fact() -> None:
-    piece, proof = network.tell([service(9090)], [], {"app": "api"}, template({"containerPort": 8080}))
+def test_a_number_that_is_not_declared_is_told_with_its_doubt() -> None:
+    piece = network.tell([service(9090)], [], {"app": "api"}, template({"containerPort": 8080}))
     assert piece is not None
     assert "target port 9090 is not among the ports that the containers declare (8080)" in piece.body
-    assert proof.facts == {}
 
 
 def test_services_of_other_pods_are_nobodys_business_here() -> None:
-    assert network.tell([service(app="web"), named("none", spec={})], [], {"app": "api"}, template())[0] is None
+    assert network.tell([service(app="web"), named("none", spec={})], [], {"app": "api"}, template()) is None
 
 
 # --- owners

@@ -94,3 +94,22 @@ def test_no_text_is_too_odd(text: str, name: str) -> None:
 def test_a_password_in_an_address_is_not_a_host(password: str) -> None:
     shown = hosts.of_container(container(DB_URL=f"postgres://app:{password}@db:5432/app"))
     assert [(one.host, one.port) for one in shown] == [("db", 5432)]
+
+
+def test_what_stands_in_the_environment_goes_before_what_comes_from_config_maps() -> None:
+    container = {
+        "envFrom": [
+            {"configMapRef": {"name": "a"}},
+            {"configMapRef": {"name": "b"}, "prefix": "X_"},
+            {"secretRef": {}},
+        ],
+        "env": [
+            {"name": "DB_HOST", "value": "own"},
+            {"name": "MQ_HOST", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "mq"}}},
+            {"name": "S_HOST", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        ],
+    }
+    assert hosts.config_maps(container) == ["a", "b", "c"]
+    data = {"a": {"DB_HOST": "other", "S_HOST": "plain"}, "b": {"HOST": "b"}, "c": {"mq": "mq", "no": "no"}}
+    assert hosts.environment(container, data) == {"DB_HOST": "own", "X_HOST": "b", "MQ_HOST": "mq"}
+    assert hosts.environment(container, {}) == {"DB_HOST": "own"}

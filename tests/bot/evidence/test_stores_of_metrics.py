@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,66 +13,27 @@ from hypothesis import strategies as st
 
 from bot.evidence import asking, gathering, loki, names, prometheus
 from k8s import model
-from tests.bot.evidence import examples
+from tests.bot.evidence import examples, serving
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 GIGABYTE_OF = b"x" * 65_536
 
 
-@dataclass
-class Server:
-    """A server that answers every path by `answer`, and remembers what it was asked."""
-
-    url: str = ""
-    answer: Answer | None = None
-    asked: list[web.Request] = field(default_factory=list)
-
-    def address(self, token: str = "", seconds: float = 20.0) -> asking.Address:
-        return asking.Address(self.url, token, seconds)
-
-    def says(self, result: Any, status: int = 200) -> None:
-        async def answer(_: web.Request) -> web.StreamResponse:
-            return web.json_response({"status": "success", "data": {"result": result}}, status=status)
-
-        self.answer = answer
-
-    def text(self, text: str, status: int) -> None:
-        async def answer(_: web.Request) -> web.StreamResponse:
-            return web.Response(text=text, status=status)
-
-        self.answer = answer
-
-
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    made = Server()
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        made.asked.append(request)
-        assert made.answer is not None
-        return await made.answer(request)
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield made
-    await runner.cleanup()
+async def server() -> AsyncIterator[serving.Server]:
+    async with serving.server() as made:
+        yield made
 
 
 def now() -> Any:
     return examples.NOW
 
 
-async def metrics(server: Server, **how: Any) -> str:
+async def metrics(server: serving.Server, **how: Any) -> str:
     source = prometheus.Prometheus(server.address(**how), now)
     return "\n".join(piece.body for piece in await source.collect("demo", examples.problem(), None))
 
 
-async def lines(server: Server, **how: Any) -> str:
+async def lines(server: serving.Server, **how: Any) -> str:
     source = loki.Loki(server.address(**how), now)
     return "\n".join(piece.body for piece in await source.collect("demo", examples.problem(), None))
 
@@ -85,7 +45,7 @@ def series(*values: str, **labels: str) -> dict[str, Any]:
     return {"metric": labels, "values": [[1_700_000_000 + number, value] for number, value in enumerate(values)]}
 
 
-async def test_series_are_told_with_least_most_and_last(server: Server) -> None:
+async def test_series_are_told_with_least_most_and_last(server: serving.Server) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         memory = request.query["query"].startswith("max by (container) (container_memory_working_set_bytes")
         found = [series(*[str(n * 20 * 1024**2) for n in range(1, 13)], container="app")]
@@ -103,12 +63,12 @@ async def test_series_are_told_with_least_most_and_last(server: Server) -> None:
     assert float(first.query["end"]) - float(first.query["start"]) == 3600
 
 
-async def test_a_server_that_knows_nothing_adds_nothing(server: Server) -> None:
+async def test_a_server_that_knows_nothing_adds_nothing(server: serving.Server) -> None:
     server.says([])
     assert await metrics(server) == ""
 
 
-async def test_some_queries_without_an_answer_are_counted_beside_the_others(server: Server) -> None:
+async def test_some_queries_without_an_answer_are_counted_beside_the_others(server: serving.Server) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         if "http_requests_total" in request.query["query"]:
             return web.json_response({"status": "error", "error": "many-to-many matching"}, status=422)
@@ -120,10 +80,10 @@ async def test_some_queries_without_an_answer_are_counted_beside_the_others(serv
     assert told.endswith("2 of 8 queries had no answer: it answered 422: many-to-many matching")
 
 
-async def test_a_query_of_somebody_else_is_answered_with_its_labels(server: Server) -> None:
+async def test_a_query_of_somebody_else_is_answered_with_its_labels(server: serving.Server) -> None:
     server.says([series("1", "2", pod="a"), {"metric": "odd", "values": [["x"], 7, [1, "y"]]}])
     assert await prometheus.Prometheus(server.address(), now).ask("demo", "up", 5) == (
-        "pod=a: 1 2 (least 1, most 2, last 2)"
+        "pod=a: 1 2 (least 1, most 2, last 2)\n1 series without a number (NaN, infinite or a histogram)"
     )
     server.says([])
     assert await prometheus.Prometheus(server.address(), now).ask("demo", "up", 5) == "no series matches"
@@ -132,7 +92,7 @@ async def test_a_query_of_somebody_else_is_answered_with_its_labels(server: Serv
 # --- Loki
 
 
-async def test_lines_of_errors_are_told_oldest_first(server: Server) -> None:
+async def test_lines_of_errors_are_told_oldest_first(server: serving.Server) -> None:
     at = int(examples.NOW.timestamp() * 1e9)
     newest_first = [[str(at - 1), "ERROR second"], [str(at - 5_000_000_000), "ERROR first"]]
     server.says([{"stream": {"pod": "api-5d-x"}, "values": newest_first}, {"stream": None, "values": "odd"}])
@@ -143,7 +103,7 @@ async def test_lines_of_errors_are_told_oldest_first(server: Server) -> None:
     assert int(query["end"]) - int(query["start"]) == 1_800_000_000_000
 
 
-async def test_lines_of_any_query_bear_time_and_pod(server: Server) -> None:
+async def test_lines_of_any_query_bear_time_and_pod(server: serving.Server) -> None:
     at = str(int(examples.NOW.timestamp() * 1e9))
     server.says([{"stream": {"pod": "api-5d-x"}, "values": [[at, "password=hunter2-hunter2"]]}])
     told = await loki.Loki(server.address(), now).ask("demo", "{}", 5)
@@ -170,7 +130,9 @@ BOTH = pytest.mark.parametrize("ask", [metrics, lines], ids=["prometheus", "loki
         ("\x00\x01garbage", 200, "its answer is not that of a query"),
     ],
 )
-async def test_an_answer_that_is_none_says_why(server: Server, ask: Ask, text: str, status: int, said: str) -> None:
+async def test_an_answer_that_is_none_says_why(
+    server: serving.Server, ask: Ask, text: str, status: int, said: str
+) -> None:
     server.text(text, status)
     with pytest.raises(gathering.Unanswered) as raised:
         await ask(server)
@@ -178,7 +140,7 @@ async def test_an_answer_that_is_none_says_why(server: Server, ask: Ask, text: s
 
 
 @BOTH
-async def test_a_server_that_hangs_is_given_up(server: Server, ask: Ask) -> None:
+async def test_a_server_that_hangs_is_given_up(server: serving.Server, ask: Ask) -> None:
     gone = asyncio.Event()
 
     async def answer(_: web.Request) -> web.StreamResponse:
@@ -192,7 +154,7 @@ async def test_a_server_that_hangs_is_given_up(server: Server, ask: Ask) -> None
 
 
 @BOTH
-async def test_an_endless_answer_is_not_read_to_its_end(server: Server, ask: Ask) -> None:
+async def test_an_endless_answer_is_not_read_to_its_end(server: serving.Server, ask: Ask) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         sent = web.StreamResponse()
         await sent.prepare(request)
@@ -207,7 +169,7 @@ async def test_an_endless_answer_is_not_read_to_its_end(server: Server, ask: Ask
 
 
 @BOTH
-async def test_a_redirect_does_not_carry_the_token_away(server: Server, ask: Ask) -> None:
+async def test_a_redirect_does_not_carry_the_token_away(server: serving.Server, ask: Ask) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("/elsewhere")
 
@@ -220,13 +182,13 @@ async def test_a_redirect_does_not_carry_the_token_away(server: Server, ask: Ask
 @BOTH
 async def test_an_address_where_nobody_listens_is_told_without_its_details(ask: Ask, unused_tcp_port: int) -> None:
     with pytest.raises(gathering.Unanswered, match=r"it could not be asked \(ClientConnectorError\)"):
-        await ask(Server(f"http://127.0.0.1:{unused_tcp_port}/"))
+        await ask(serving.Server(f"http://127.0.0.1:{unused_tcp_port}/"))
 
 
 # --- what may stand in a query
 
 
-async def test_the_cluster_is_part_of_the_address_where_it_says_so(server: Server) -> None:
+async def test_the_cluster_is_part_of_the_address_where_it_says_so(server: serving.Server) -> None:
     server.says([])
     at = asking.Address(f"{server.url}{{cluster}}", "t0k")
     await loki.Loki(at, now).collect("prod-eu", examples.problem(), None)

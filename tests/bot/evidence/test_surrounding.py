@@ -78,6 +78,41 @@ async def test_a_dependency_is_told_with_its_state(
     assert dossier.beside == ()
 
 
+def configured(**data: str) -> Piece:
+    """`shop/web` crashes, and its environment comes from ConfigMaps: all of one, one key of the other."""
+    manifest = deployment("web", "shop", "shop/web:v1", env={"QUEUE": {"configMapKeyRef": {"name": "one", "key": "q"}}})
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    container["envFrom"] = [{"configMapRef": {"name": "all"}, "prefix": "APP_"}]
+
+    def build(cluster: Any) -> None:
+        cluster.images.publish("shop/web", "v1", program=programs.fails("bye"))
+        cluster.apply(scenarios.config_map("all", "shop", **data))
+        cluster.apply(scenarios.config_map("one", "shop", q="amqp://mq:5672", unused="http://never:80"))
+        cluster.apply(manifest)
+
+    return piece("configured", (600.0, build))
+
+
+async def test_hosts_of_config_maps_are_dependencies_and_nothing_else_of_them_is_told(begin: Open) -> None:
+    url = "postgres" + "://a:hunter2@db.shop:5433/x"
+    world = await begin([DB, IN_FRONT, configured(DB_URL=url, NOTE="for nobody's eyes")])
+    dossier = await collect(world, "web")
+    told = body(dossier, "dependencies").splitlines()
+    assert [line.partition(",")[0] for line in told] == ["db.shop:5433", "mq:5672"]
+    assert dossier.facts["dependency_state"] == "wrong-port"
+    everything = "\n".join((*(f"{one.title}\n{one.body}" for one in dossier.evidence), *dossier.facts.values()))
+    for text in ("hunter2", "nobody's eyes", "never"):
+        assert text not in everything
+
+
+async def test_a_config_map_that_may_not_be_read_is_not_known_and_no_gap(begin: Open) -> None:
+    world = await begin([DB, IN_FRONT, configured(DB_URL="http://db:5433")])
+    world.cluster.forbid("reader", "get", "configmaps")
+    dossier = await collect(world, "web")
+    assert dossier.of("dependencies") is None
+    assert dossier.beside == ()
+
+
 @pytest.mark.parametrize(
     ("host", "fault", "told"),
     [
@@ -221,7 +256,7 @@ async def test_a_record_that_is_away_is_named(begin: Open) -> None:
     world = await begin([crashing("bye")], "postgresql://nobody@127.0.0.1:1/none")
     replica = await world.replica()
     earlier = past.Past(replica.database, world.clock)
-    dossier = await collect(world, "web", more=(earlier,), live=earlier.live)
+    dossier = await collect(world, "web", more=(earlier,), live=earlier.live, record=earlier.failures)
     assert [one.partition(":")[0] for one in dossier.beside] == [earlier.name]
 
 

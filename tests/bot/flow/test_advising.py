@@ -120,6 +120,21 @@ async def test_the_rules_card_is_there_before_the_model_is_asked(begin: worlds.B
     assert (told.data["model"], told.data["agreement"], told.data["calls"]) == ("twin-large", "agrees", 0)
 
 
+async def test_a_gap_that_lowers_nothing_for_the_rules_lowers_nothing_for_the_model(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    world.cluster.forbid("reader", "list", "limitranges")
+    twin = Twin()
+    ana = await world.replica("a", advisor=twin)
+    incident = await world.diagnosed(ana)
+    await ana.pipeline.advise_next()
+    dossier = twin.asked[0].dossier
+    assert dossier.missing == ()
+    assert dossier.beside == ("LimitRanges: the bot may not read them",)
+    found = (await ana.card(incident.id)).diagnosis
+    assert found is not None
+    assert found.unseen == dossier.beside
+
+
 async def test_another_cause_is_shown_beside_that_of_the_rules(begin: worlds.Begin) -> None:
     def differs(brief: consultations.Brief) -> consultations.Result:
         changes = {"agreement": "differs", "confidence": "low", "cause": "The Secret is gone [E1].", "reason": "no"}

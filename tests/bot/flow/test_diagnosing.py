@@ -40,6 +40,10 @@ def test_secrets_in_what_the_cluster_says_do_not_reach_the_cause() -> None:
         d.problem("CrashLoopBackOff"), d.dossier("log", facts={"error_line": f"fatal: {url}"}), d.NOW
     )
     assert "hunter2" not in found.cause
+    missing = d.problem("ConfigError", facts={"missing": f"Secret {url}", "class": "missing"})
+    told = diagnosing.diagnose(missing, d.dossier("events"), d.NOW)
+    assert "Create Secret" in told.next_step
+    assert "hunter2" not in told.next_step + told.cause + told.reason
 
 
 TEXTS = st.text(max_size=60)
@@ -77,3 +81,22 @@ def test_the_example_of_every_kind_gets_a_diagnosis_of_its_own(kind: str) -> Non
     assert found.cites
     assert found.next_step
     assert found.reason != "there is no rule for this kind: it is what was found, not why"
+
+
+def test_why_a_revision_that_failed_is_not_put_back_is_told_and_the_rollout_is_not_blamed() -> None:
+    why = "Revision 3 was failing when it was replaced: WK-7 (CrashLoopBackOff) was open."
+    rolled = d.rolled_out("image: web:1 → web:2", healthy="")
+    facts = {"error_line": "panic: boom", **rolled, "refuted": why, "failed_before": why}
+    found = diagnosing.diagnose(d.problem("CrashLoopBackOff"), d.dossier("log", "rollout", facts=facts), d.NOW)
+    assert d.actions(found) == []
+    assert found.next_step.endswith(f"{why} So no undo is proposed.")
+    assert "It began with" not in found.cause
+    assert found.kind == "application"
+
+
+def test_an_undo_past_a_revision_that_failed_is_proposed_with_the_reason() -> None:
+    why = "Revision 3 was failing when it was replaced: WK-7 (CrashLoopBackOff) was open."
+    facts = {"error_line": "panic: boom", **d.rolled_out("image: web:1 → web:2", healthy="2"), "refuted": why}
+    found = diagnosing.diagnose(d.problem("CrashLoopBackOff"), d.dossier("log", "rollout", facts=facts), d.NOW)
+    assert d.actions(found) == [model.RolloutUndo(d.API, 2)]
+    assert found.next_step.endswith(why)

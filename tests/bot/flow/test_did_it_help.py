@@ -1,6 +1,5 @@
 """Did it help: worse has its own name, what came back goes on in its thread, what did not help is remembered."""
 
-import asyncio
 import contextlib
 from dataclasses import replace
 from datetime import timedelta
@@ -35,6 +34,12 @@ async def serving(world: worlds.World) -> None:
     raise AssertionError(str(world.cluster.pods("search", "indexer")))
 
 
+def restarts(world: worlds.World) -> int:
+    """How often the kubelet has started its one pod's container again."""
+    statuses = world.cluster.pods("search", "indexer")[0]["status"].get("containerStatuses") or [{}]
+    return int(statuses[0].get("restartCount", 0))
+
+
 async def harmed(world: worlds.World, bot: worlds.Replica) -> incidents.Incident:
     """The one pod runs again after an OOM kill; it is restarted, and no node takes the new one."""
     await serving(world)
@@ -42,8 +47,14 @@ async def harmed(world: worlds.World, bot: worlds.Replica) -> incidents.Incident
     world.cluster.images.publish("search/indexer", "v1.9.2", program=programs.HEALTHY)
     strategy = {"type": "Recreate", "rollingUpdate": None}
     world.cluster.patch("deployments", "indexer", "search", {"spec": {"strategy": strategy}})
-    world.clock.advance(seconds=60)  # the run that grows is killed once more
-    await asyncio.sleep(0.5)
+    before = restarts(world)
+    for _ in range(60):  # the run that grows is killed once more, however slow this machine is
+        if restarts(world) > before:
+            break
+        world.clock.advance(seconds=10)
+        with contextlib.suppress(TimeoutError):
+            await world.cluster.wait_for(lambda: restarts(world) > before, timeout=0.5)
+    assert restarts(world) > before
     await serving(world)
     cordon(world)
     await world.acted(bot, incident, model.RolloutRestart(incident.subject))

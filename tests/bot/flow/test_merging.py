@@ -219,6 +219,9 @@ class Prepared:
     async def names(self, cluster: str, kind: str, namespace: str = "") -> list[str]:
         return []
 
+    async def selected(self, cluster: str, scope: model.Scope) -> model.Scope:
+        return scope
+
 
 def pulling(*workloads: str) -> model.Snapshot:
     said = "failed to pull: no such host"

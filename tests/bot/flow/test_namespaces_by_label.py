@@ -57,3 +57,32 @@ async def test_who_may_not_list_namespaces_cannot_select_them_and_is_told_so(beg
     world.cluster.forbid("reader", "list", "namespaces")
     with pytest.raises(errors.ClusterUnavailable, match="list namespaces"):
         await world.eyes.look(worlds.CLUSTER, PAYING)
+
+
+async def test_a_person_finds_the_watch_by_the_labels_that_a_namespace_has_now(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop(), scenarios.bad_image()])
+    labelled(world, "payments", team="payments")
+    labelled(world, "web", team="web")
+    bot = await world.replica()
+    (opened,) = await world.sweep(bot, scope=PAYING)
+    shown = await bot.pipeline.why("payments/api")
+    assert shown.card is not None
+    assert shown.card.incident.id == opened.id
+    for words in ("", "demo", "payments", "payments/deployment/api"):
+        (swept,) = await bot.pipeline.sweep_now(words)
+        assert [one.id for one in swept.found] == [opened.id], words
+    for asking in (bot.pipeline.why("web/frontend"), bot.pipeline.sweep_now("web")):
+        with pytest.raises(errors.NotPossible, match=r"it has not the labels `team=payments` \(watch `demo`\)"):
+            await asking
+    with pytest.raises(errors.NotPossible, match="There is no namespace `paymens`"):
+        await bot.pipeline.why("paymens/api")
+
+
+async def test_whom_a_labelled_watch_looks_at_is_not_guessed_where_that_cannot_be_seen(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    labelled(world, "payments", team="payments")
+    bot = await world.replica()
+    await world.watch(bot, scope=model.Scope(("payments",), labels="team=payments"))
+    world.cluster.forbid("reader", "list", "namespaces")
+    with pytest.raises(errors.ClusterUnavailable, match="namespaces"):
+        await bot.pipeline.why("payments/api")

@@ -72,6 +72,32 @@ async def test_the_first_candidate_that_passes_is_proposed_and_why_the_others_ar
     assert any("99" in reason for reason in found.refused)
 
 
+async def test_what_the_record_speaks_against_is_proposed_by_nobody_but_a_person(begin: worlds.Begin) -> None:
+    world = await begin([scenarios.crash_loop()])
+    bot = await world.replica()
+    (incident,) = await world.sweep(bot)
+    before = replace(
+        incident,
+        fingerprint="before",
+        state="resolved",
+        since=incident.since - timedelta(days=30),
+        opened_at=incident.since - timedelta(days=30),
+        resolved_at=incident.opened_at,
+        diagnosis_wanted=False,
+    )
+    async with bot.database.begin() as tx:
+        assert await tx.incidents.open(before) is not None
+    undo = diagnoses.Candidate(model.RolloutUndo(incident.subject, 1), "a test speaks for it")
+    found = await proposing.draft(bot.wired, incident, "approve", [undo])
+    assert found.proposal is None
+    (why,) = found.refused
+    assert why.startswith("rollout-undo was considered: Revision 1 was failing when it was replaced: WK-")
+    asked = await proposing.draft(bot.wired, incident, "approve", [undo], proposer="U0ANA")
+    assert asked.proposal is not None
+    back = await proposing.draft(bot.wired, incident, "approve", [undo], kind="undo")
+    assert back.proposal is not None
+
+
 async def test_another_workload_than_the_incidents_own_is_not_touched(begin: worlds.Begin) -> None:
     world = await begin([scenarios.crash_loop(), scenarios.oom()])
     bot = await world.replica()

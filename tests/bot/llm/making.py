@@ -173,6 +173,15 @@ class Ledger:
         entry = self.entries[call_id - 1]
         self.entries[call_id - 1] = replace(entry, usage=usage, cost=cost, stop=stop, received=received, error=error)
 
+    async def answered(self, watch_id: int, key: str) -> consultations.Call | None:
+        """As the record does, but for the time."""
+        for number, entry in reversed(list(enumerate(self.entries, 1))):
+            new = entry.new
+            if (new.watch_id, new.key, entry.stop, entry.error) == (watch_id, key, "end_turn", ""):
+                about = (new.purpose, new.cluster, new.model, new.prompt, NOW, new.sent)
+                return consultations.Call(number, *about, stop=entry.stop, received=entry.received)
+        return None
+
 
 def whole(
     pieces: Sequence[diagnoses.Evidence], _tokens: int, _kind: str

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot import errors
-from bot.domain import consultations
+from bot.domain import consultations, diagnoses
 from demo import model as standin
 from k8s import model as k8s_model
 from tests.bot.llm import making
@@ -224,7 +224,7 @@ async def test_no_request_is_made_after_the_deadline() -> None:
     assert result.why == "The model has no view: it took too long"
 
 
-async def test_a_cancelled_view_leaves_its_call_reserved_and_raises() -> None:
+async def test_a_cancelled_view_closes_its_call_on_what_was_set_aside_and_raises() -> None:
     async with making.asking([standin.hangs()]) as set_up:
         task = asyncio.create_task(set_up.advisor.advise(making.brief()))
         async with asyncio.timeout(100):
@@ -232,7 +232,35 @@ async def test_a_cancelled_view_leaves_its_call_reserved_and_raises() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert [entry.usage for entry in set_up.ledger.entries] == [None]
+    (entry,) = set_up.ledger.entries
+    assert (entry.cost, entry.error, entry.usage) == (entry.new.estimate, "Cancelled", consultations.Usage())
+
+
+async def test_a_view_that_is_cancelled_while_money_is_set_aside_costs_nothing_and_leaves_no_call_open() -> None:
+    class Slow(making.Ledger):
+        """Commits when it is let."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+        async def reserve(self, new: consultations.NewCall) -> int | str:
+            self.begun.set()
+            await self.go_on.wait()
+            return await super().reserve(new)
+
+    book = Slow()
+    async with making.asking([], ledger=book) as set_up:
+        task = asyncio.create_task(set_up.advisor.advise(making.brief()))
+        async with asyncio.timeout(100):
+            await book.begun.wait()
+            task.cancel()
+            await asyncio.sleep(0)
+            book.go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert set_up.model.requests == []
+    assert [(entry.cost, entry.error) for entry in book.entries] == [(0, "Cancelled")]
 
 
 async def test_a_cluster_that_is_away_is_told_to_the_model_and_ends_nothing() -> None:
@@ -385,3 +413,96 @@ async def test_the_stable_part_is_the_same_for_every_incident_and_is_cached() ->
 async def test_the_name_holds_the_models_and_the_prompts_version() -> None:
     async with making.asking([], small=making.SMALL) as set_up:
         assert set_up.advisor.model.startswith(f"{making.SMALL}+{making.LARGE}+")
+
+
+# --- asked once, for what has no incident
+
+
+KEY = "ab" * 32
+LOOKED = ("get", {"kind": "Service", "namespace": "payments", "name": "db"})
+
+
+def looked(**changes: Any) -> consultations.Brief:
+    return making.brief(**{"incident_id": None, "key": KEY, **changes})
+
+
+def by_a_tool(**changes: Any) -> dict[str, Any]:
+    claims = [
+        {"text": "the log names the variable", "quote": "KeyError: 'DATABASE_URL'", "cites": ["E2"]},
+        {"text": "no endpoints", "quote": "ready endpoints: none", "cites": ["E4"]},
+    ]
+    return making.report(cause="It asks for the variable [E2], and nothing serves it [E4].", claims=claims, **changes)
+
+
+async def test_a_look_at_the_same_evidence_is_answered_by_the_ledger_with_what_tools_had_brought() -> None:
+    look = making.Look(body="host: db.payments\nready endpoints: none")
+    script = [standin.uses(LOOKED), standin.says(by_a_tool())]
+    async with making.asking(script, look=look) as set_up:
+        first = await set_up.advisor.advise(looked())
+        again = await set_up.advisor.advise(looked())
+        for_an_incident = await set_up.advisor.advise(making.brief(key=KEY))
+        assert len(set_up.model.requests) == 2
+    assert first.opinion is not None
+    assert (first.reused, again.reused, for_an_incident.reused) == (False, True, True)
+    assert again.opinion == first.opinion == for_an_incident.opinion
+    assert [one.number for one in first.opinion.evidence] == [4]
+
+
+async def test_a_piece_more_moves_the_numbers_of_what_was_said_before() -> None:
+    more = events_piece(4)
+    look = making.Look(body="ready endpoints: none")
+    async with making.asking([standin.uses(LOOKED), standin.says(by_a_tool())], look=look) as set_up:
+        await set_up.advisor.advise(looked())
+        dossier = diagnoses.Dossier((making.STATE, making.LOG, making.ROLLOUT, more))
+        found = (await set_up.advisor.advise(looked(dossier=dossier))).opinion
+    assert found is not None
+    assert "[E2]" in found.cause
+    assert "[E5]" in found.cause
+    assert [claim.cites for claim in found.claims] == [(2,), (5,)]
+
+
+def events_piece(number: int) -> diagnoses.Evidence:
+    return diagnoses.Evidence(number, "events", "Events, newest first", "BackOff x3")
+
+
+@pytest.mark.parametrize(
+    ("stored", "value"),
+    [
+        ("sent", "{}"),
+        ("sent", '{"messages": []}'),
+        ("sent", '{"messages": [{"content": [{"text": "no fences"}]}]}'),
+        ("sent", '{"messages": [{"content": ["x"]}]}'),
+        ("sent", ""),
+        ("received", "not JSON"),
+        ("received", "[]"),
+        ("received", '[{"type": "text", "text": "{}"}]'),
+    ],
+)
+async def test_what_cannot_be_read_of_the_record_is_asked_anew(stored: str, value: str) -> None:
+    async with making.asking([standin.says(making.report())] * 2) as set_up:
+        await set_up.advisor.advise(looked())
+        (entry,) = set_up.ledger.entries
+        if stored == "sent":
+            set_up.ledger.entries[0] = replace(entry, new=replace(entry.new, sent=value))
+        else:
+            set_up.ledger.entries[0] = replace(entry, received=value)
+        result = await set_up.advisor.advise(looked())
+        assert len(set_up.model.requests) == 2
+    assert result.opinion is not None
+    assert not result.reused
+
+
+async def test_a_quote_that_the_evidence_holds_no_more_is_asked_anew() -> None:
+    async with making.asking([standin.says(making.report())] * 2) as set_up:
+        await set_up.advisor.advise(looked())
+        other = replace(making.LOG, body="KeyError: 'OTHER'")
+        dossier = diagnoses.Dossier((making.STATE, other, making.ROLLOUT))
+        assert not (await set_up.advisor.advise(looked(dossier=dossier))).reused
+        assert len(set_up.model.requests) == 2
+
+
+async def test_the_prompt_of_an_incident_bears_no_key_in_the_ledger() -> None:
+    async with making.asking([standin.says(making.report())] * 2) as set_up:
+        await set_up.advisor.advise(looked())
+        await set_up.advisor.advise(making.brief(key="cd" * 32))
+    assert [entry.new.key for entry in set_up.ledger.entries] == [KEY, ""]

@@ -203,6 +203,12 @@ def test_agreement_does_not_make_it_high_where_evidence_is_missing() -> None:
     assert "could not be read" in found.reason
 
 
+def test_what_no_rule_rests_on_may_be_missing_and_agreement_makes_it_high_all_the_same() -> None:
+    dossier = diagnoses.Dossier(PIECES, beside=("LimitRanges: the bot may not read them",))
+    found = opinion(brief={"dossier": dossier})
+    assert (found.confidence, "could not be read" in found.reason) == ("high", False)
+
+
 def test_agreement_with_mostly_unproven_claims_raises_nothing() -> None:
     said = [
         {"text": "right", "quote": "env DATABASE_URL removed", "cites": ["E3"]},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain import consultations, diagnoses
+from bot.store import consultations as consulting
 from bot.store import engine
 from k8s import model
 from tests.bot.store import examples
@@ -330,3 +331,39 @@ async def test_what_an_opinion_took_is_summed_from_its_own_requests(store: engin
     async with store.begin() as tx:
         spent = await tx.advice.spent(taken.id)
     assert spent == consultations.CostLine("advice", 2, consultations.Usage(1000, 200, 30, 4), 240, 0)
+
+
+# --- asked for no incident
+
+
+async def test_an_answer_for_no_incident_is_found_by_its_watch_and_key(store: engine.Database) -> None:
+    incident, watch = await place(store)
+    await finish(store, await reserve(store, watch_id=watch, key="k1", sent='{"a": 1}'), 10)
+    await finish(store, await reserve(store, watch_id=watch, key="k1", sent='{"a": 2}'), 10)
+    await finish(store, await reserve(store, watch_id=watch, key="k1"), 0, error="Overloaded")
+    await finish(store, await reserve(store, watch_id=watch, incident_id=incident, key="k2"), 10)
+    async with store.begin() as tx:
+        found = await tx.calls.answered(watch, "k1", NOW - HOUR)
+        assert found is not None
+        assert (found.sent, found.prompt, found.stop) == ('{"a": 2}', "abc", "end_turn")
+        for elsewhere in ((watch + 1, "k1", NOW - HOUR), (watch, "k", NOW - HOUR), (watch, "%", NOW - HOUR)):
+            assert await tx.calls.answered(*elsewhere) is None
+        assert await tx.calls.answered(watch, "k1", NOW + HOUR) is None
+        assert await tx.calls.answered(watch, "k2", NOW - HOUR) is None, "that of an incident is kept with its advice"
+        await tx.calls.forget(NOW + HOUR)
+        assert await tx.calls.answered(watch, "k1", NOW - HOUR) is None
+
+
+async def test_what_is_being_asked_is_not_asked_beside_it_and_is_waited_for_only_so_long(
+    store: engine.Database, postgres_url: str
+) -> None:
+    _, watch = await place(store)
+    other = engine.Database(postgres_url)
+    ends = await asyncio.gather(*(reserve((store, other)[n % 2], watch_id=watch, key="k1") for n in range(6)))
+    await other.close()
+    (first,) = [end for end in ends if isinstance(end, int)]
+    assert {end for end in ends if isinstance(end, str)} == {consulting.BEING_ASKED}
+    assert isinstance(await reserve(store, watch_id=watch, key="k2"), int)
+    assert isinstance(await reserve(store, watch_id=watch, key="k1", now=NOW + timedelta(minutes=3)), int)
+    await finish(store, first, 10)
+    assert isinstance(await reserve(store, watch_id=watch), int), "without a key nothing is the same"

@@ -187,3 +187,22 @@ async def test_counts_are_by_state_and_forget_what_was_resolved_long_ago(store: 
         await _resolve(store, await examples.opened(store, cluster=cluster), now - timedelta(hours=hours))
     async with store.begin() as tx:
         assert await tx.incidents.counts() == {"open": 1, "resolved": 2}
+
+
+async def test_like_causes_are_found_in_every_workload_and_cluster_whatever_the_container_is_called(
+    store: engine.Database,
+) -> None:
+    async def over(name: str, at: datetime = LATER, **changes: object) -> incidents.Incident:
+        subject = model.ResourceRef("Deployment", "shop", name, f"uid-{name}")
+        what = {"kinds": ("OOMKilled",), "causes": (f"OOMKilled:{name} out of memory",)} | changes
+        return await _resolve(store, await examples.opened(store, subject=subject, fingerprint=name, **what), at)
+
+    first = await over("a")
+    second = await over("b", LATER + examples.HOUR, cluster="prod-us")
+    await over("c", causes=("OOMKilled:c of another sort",))
+    await over("d", kinds=("NotReady", "OOMKilled"), causes=("NotReady:d x probe", "OOMKilled:d out of memory"))
+    await examples.opened(store, fingerprint="live", kinds=("OOMKilled",), causes=("OOMKilled:e out of memory",))
+    async with store.begin() as tx:
+        assert await tx.incidents.alike("OOMKilled", "app out of memory", examples.NOW) == [second, first]
+        assert await tx.incidents.alike("OOMKilled", "app out of memory", LATER + examples.MINUTE) == [second]
+        assert await tx.incidents.alike("ImagePull", "out of memory", examples.NOW) == []

@@ -98,7 +98,7 @@ opened = st.builds(
 found = st.builds(
     diagnoses.Diagnosis, texts, st.lists(numbers, max_size=3).map(tuple), st.sampled_from(("high", "medium", "low")),
     texts, texts, st.sampled_from(("rules", "model")),
-    st.lists(st.builds(diagnoses.Candidate, actions, texts), max_size=3).map(tuple), tuples,
+    st.lists(st.builds(diagnoses.Candidate, actions, texts), max_size=3).map(tuple), tuples, beside=tuples,
 )  # fmt: skip
 outcomes = st.builds(
     model.Outcome,

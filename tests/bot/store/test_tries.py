@@ -145,3 +145,17 @@ async def test_the_card_shows_them_and_what_a_verification_knows(store: engine.D
     assert card.remedy.verification is not None
     assert card.remedy.verification.before == proposals.Before(2, "P2")
     assert card.remedy.verification.no_undo == "gone"
+
+
+async def test_what_was_done_in_these_incidents_is_told_whatever_their_workload(store: engine.Database) -> None:
+    first = await examples.opened(store)
+    await done(store, first.id)
+    other = model.ResourceRef("Deployment", "shop", "web", "uid-web")
+    second = await examples.opened(store, subject=other, fingerprint="other")
+    await done(store, second.id, status="not-verified", at=NOW + HOUR, action=model.RolloutRestart(other))
+    await done(store, second.id, status="pending", at=NOW + 2 * HOUR)
+    async with store.begin() as tx:
+        found = await tx.executions.ended([first.id, second.id])
+        assert [(one.state, one.at) for one in found] == [("verified", NOW), ("not-verified", NOW + HOUR)]
+        assert [one.at for one in await tx.executions.ended([second.id])] == [NOW + HOUR]
+        assert await tx.executions.ended([]) == []

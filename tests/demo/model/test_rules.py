@@ -25,6 +25,7 @@ def tool(**schema: Any) -> dict[str, Any]:
         body(),
         body(messages=[USER, CALL, RESULT]),
         body(tool_choice={"type": "none"}),
+        body(stream=True),
         body(tools=[tool(properties={"a": {"type": "string"}}, required=["a"], additionalProperties=False)]),
     ],
 )
@@ -37,7 +38,7 @@ def test_a_right_request_passes(good: dict[str, Any]) -> None:
     [
         (body(temperature=0), "temperature"),
         (body(effort="high"), "Extra inputs"),
-        (body(stream=True), "stream"),
+        (body(stream="yes"), "stream"),
         (body(model=""), "model"),
         (body(max_tokens=0), "max_tokens"),
         (body(messages=[]), "first message"),
