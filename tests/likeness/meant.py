@@ -49,6 +49,11 @@ RACING: tuple[Meant, ...] = (
         "whether the controllers have counted a pod that runs for a moment is a race, on every cluster",
     ),
     Meant(
+        "crash-loop",
+        r"deployments/[^/]*/status/conditions/Progressing/(reason|message)",
+        "the same of a container without a probe, which is ready for as long as it runs: all of them at once, or never",
+    ),
+    Meant(
         "volume-missing",
         r"events/Warning FailedMount by kubelet on Pod/.*: Unable to attach or mount volumes: .*",
         "a kubelet says it like this as well once it has waited for two minutes, which a slow machine may have",
