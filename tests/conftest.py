@@ -3,10 +3,16 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bot.store import engine
 from tests import postgres
+
+# How fast an example is says how busy the machine is: nothing fails by the clock.
+_SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("watchkeeper", deadline=None, suppress_health_check=_SLOW)
+hypothesis.settings.load_profile("watchkeeper")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
